@@ -1,0 +1,20 @@
+//! The one format: a record has the same bytes on disk and on the cable.
+//!
+//! A [`Record`] is one immutable entry of one writer's journal: an operation ([`Op`]) and, for message
+//! bodies, payload bytes. [`Record::encode`] makes a frame of it, [`decode`] reads one back and says
+//! exactly what is wrong with bytes that are none. Nothing here does I/O, assigns an index or knows
+//! what a record means to a mailbox.
+//!
+//! Start reading at [`Record`], then [`op::Op`], then [`frame`].
+
+pub mod frame;
+pub mod id;
+pub mod limits;
+pub mod op;
+
+pub use frame::{Codec, FrameError, Record, decode, frame_length};
+pub use id::{
+    AccountId, Address, Clock, EntryId, Incarnation, MailboxId, ModSeq, RequestId, Side, Uid,
+    Vector, Writer,
+};
+pub use op::{BodyPart, BodyRef, Entry, Flag, FlagChange, Op, View};

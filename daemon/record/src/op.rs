@@ -1,0 +1,200 @@
+//! What a record says. Postcard-encoded: variants and fields may only be added at the end.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, Clock, EntryId, MailboxId, ModSeq, Side, Uid, Vector, Writer};
+
+/// Who is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum View {
+    Both,
+    Alone(Side),
+}
+
+/// Where a message's bytes are: `parts` consecutive [`Op::Body`] records of one writer. The first holds
+/// the header section (up to and including the empty line), the others the rest, in chunks of
+/// [`crate::limits::CHUNK_BYTES`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct BodyRef {
+    pub writer: Writer,
+    pub index: u64,
+    pub parts: u32,
+    /// Bytes of the header section, uncompressed.
+    pub header_bytes: u32,
+    /// Bytes of the whole message, uncompressed (RFC822.SIZE).
+    pub size_bytes: u32,
+}
+
+/// What a body record holds: its payload is the record's body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BodyPart {
+    /// 0 is the header section.
+    pub part: u32,
+    /// Bytes before compression.
+    pub plain_bytes: u32,
+}
+
+/// An IMAP flag or keyword (RFC 9051 §2.3.2), as the client wrote it: `\Seen`, `$Junk`, `Later`.
+pub type Flag = String;
+
+/// A new entry in a mailbox. `entry` is the identity, everything else is the same in every placement.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    pub entry: EntryId,
+    pub mailbox: MailboxId,
+    pub body: BodyRef,
+    /// INTERNALDATE, Unix seconds.
+    pub internal_date_s: i64,
+    /// Flags it is born with.
+    pub flags: Vec<Flag>,
+}
+
+/// A change of flags on one entry; each flag keeps its latest stamp, so concurrent changes of different
+/// flags both hold (P5).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FlagChange {
+    pub entry: EntryId,
+    pub modseq: ModSeq,
+    pub set: Vec<Flag>,
+    pub clear: Vec<Flag>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Op {
+    /// The first record of an incarnation. Its `seen` is the full vector; later records carry changes.
+    Start,
+    /// This writer changed its view.
+    View {
+        view: View,
+        number: u64,
+    },
+    /// Bytes of a message.
+    Body(BodyPart),
+    /// An entry gets a UID: the first time, or again when its placement was overtaken. The entry's UID
+    /// is its highest placement.
+    Place {
+        entry: Entry,
+        uid: Uid,
+        modseq: ModSeq,
+    },
+    /// New flags on entries of one mailbox.
+    Flags {
+        mailbox: MailboxId,
+        changes: Vec<FlagChange>,
+    },
+    /// Entries are gone for ever.
+    Expunge {
+        mailbox: MailboxId,
+        entries: Vec<EntryId>,
+        modseq: ModSeq,
+    },
+    /// MOVE: the new entry and the end of the old in one record (RFC 6851).
+    Move {
+        entry: Entry,
+        uid: Uid,
+        modseq: ModSeq,
+        from: EntryId,
+        from_mailbox: MailboxId,
+        from_modseq: ModSeq,
+    },
+    /// No UID up to this one, and no MODSEQ, is ever given again in any mailbox of the account.
+    Floor {
+        account: AccountId,
+        uid: Uid,
+        modseq: ModSeq,
+    },
+    /// A mailbox begins. `uid_validity` never changes after.
+    CreateMailbox {
+        mailbox: MailboxId,
+        account: AccountId,
+        name: String,
+        uid_validity: u32,
+    },
+    /// Last writer by clock wins.
+    RenameMailbox {
+        mailbox: MailboxId,
+        name: String,
+    },
+    /// Expunges exactly the entries that the writer held; the mailbox stays while a concurrent one exists.
+    DeleteMailbox {
+        mailbox: MailboxId,
+    },
+    /// RFC 9051 §6.3.7. Last writer by clock wins.
+    Subscribe {
+        account: AccountId,
+        name: String,
+        subscribed: bool,
+    },
+    /// An account begins. `address` is `local@domain`, lower case.
+    CreateAccount {
+        account: AccountId,
+        address: String,
+        home: Side,
+        password_hash: String,
+    },
+    /// Last writer by clock wins.
+    SetPassword {
+        account: AccountId,
+        password_hash: String,
+    },
+    RemoveAccount {
+        account: AccountId,
+    },
+    /// The home moves; only the old home writes this while the view is both.
+    MoveHome {
+        account: AccountId,
+        home: Side,
+    },
+    /// A setting of the pair (admin password hash, certificate ...). Last writer by clock wins.
+    Setting {
+        key: String,
+        value: Vec<u8>,
+    },
+}
+
+impl Op {
+    /// Does this record give `uid` in a mailbox?
+    #[must_use]
+    pub fn placement(&self) -> Option<(&Entry, Uid)> {
+        match self {
+            Op::Place { entry, uid, .. } | Op::Move { entry, uid, .. } => Some((entry, *uid)),
+            _ => None,
+        }
+    }
+}
+
+/// What one writer held when it wrote its latest record: the fold of the `seen` changes of its records.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Seen(pub BTreeMap<Writer, u64>);
+
+impl Seen {
+    /// Takes in the changes that the writer's next record carries.
+    pub fn fold(&mut self, changes: &Vector) {
+        for (writer, count) in changes {
+            self.0.insert(*writer, *count);
+        }
+    }
+
+    /// Did the writer hold record `index` of `writer`?
+    #[must_use]
+    pub fn saw(&self, writer: Writer, index: u64) -> bool {
+        self.0.get(&writer).is_some_and(|count| *count > index)
+    }
+}
+
+/// A value with the stamp that decides between concurrent writers: the later wins, then the greater
+/// writer, so that both boxes agree.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stamp {
+    pub clock: Clock,
+    pub writer: Writer,
+}
+
+impl Stamp {
+    #[must_use]
+    pub fn later_than(&self, other: &Stamp) -> bool {
+        (self.clock, self.writer) > (other.clock, other.writer)
+    }
+}
