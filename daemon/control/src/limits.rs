@@ -1,0 +1,38 @@
+//! Every limit of the local messages and of the site file.
+
+/// The longest message on a local socket, without its length prefix. A [`crate::Digest`] with
+/// thousands of writers is the largest.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest site file that is read.
+pub const SITE_BYTES_MAX: usize = 64 * 1024;
+
+/// The shortest pairing token: the keys of the pair are derived from it.
+pub const PAIR_TOKEN_CHARACTERS_MIN: usize = 16;
+/// The longest pairing token.
+pub const PAIR_TOKEN_CHARACTERS_MAX: usize = 256;
+
+/// The shortest admin password.
+pub const ADMIN_PASSWORD_CHARACTERS_MIN: usize = 8;
+/// The longest admin password.
+pub const ADMIN_PASSWORD_CHARACTERS_MAX: usize = 256;
+
+/// The longest host or domain name, and the longest label in one (RFC 1035 §2.3.4).
+pub const HOSTNAME_BYTES_MAX: usize = 253;
+/// See [`HOSTNAME_BYTES_MAX`].
+pub const HOSTNAME_LABEL_BYTES_MAX: usize = 63;
+
+/// The kernel's own limit on the name that a box gives itself (`__NEW_UTS_LEN`).
+pub const KERNEL_HOSTNAME_BYTES_MAX: usize = 64;
+
+/// Silence for this long means dead, unless the site file says otherwise.
+pub const DEAD_AFTER_MS_DEFAULT: u64 = 600;
+/// Shorter than some heartbeats is not silence.
+pub const DEAD_AFTER_MS_MIN: u64 = 200;
+/// Longer than a minute is not failover.
+pub const DEAD_AFTER_MS_MAX: u64 = 60_000;
+
+/// How long a box that starts and hears no peer waits before it serves alone.
+pub const COLD_START_WAIT_MS_DEFAULT: u64 = 60_000;
+/// The longest such wait that a site file may ask for.
+pub const COLD_START_WAIT_MS_MAX: u64 = 3_600_000;

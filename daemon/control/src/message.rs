@@ -1,0 +1,67 @@
+//! The messages on the two local sockets.
+//!
+//! ```text
+//! maild, console, panel ──ToInit──▶ init     FromInit ──▶ back on the same connection
+//! console, tests        ──ToMaild─▶ maild    FromMaild ─▶ one answer for each question
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::status::{Digest, Status};
+
+/// To PID 1, on [`crate::paths::INIT_SOCKET`].
+///
+/// Only root and maild's user may send; [`ToInit::Tick`], [`ToInit::Rebuilding`] and
+/// [`ToInit::Stopping`] count only on a connection that said [`ToInit::Hello`] as maild.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToInit {
+    /// First on each connection. Not answered.
+    Hello { program: Program, version: String },
+    /// Maild's event loop turned: sent several times a second, the number grows by one. The hardware
+    /// watchdog is fed while these come.
+    Tick { sequence: u64 },
+    /// Maild is alive but not serving yet: stores are being rebuilt from the log (0 to 100).
+    Rebuilding { percent: u8 },
+    /// Maild ends on purpose; its silence from now on is no fault.
+    Stopping,
+    /// Orderly restart of the box. Answered with [`FromInit::Accepted`] or [`FromInit::Refused`].
+    Reboot,
+    /// Orderly power off. Answered likewise.
+    PowerOff,
+}
+
+/// From PID 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromInit {
+    /// To maild: give the addresses to the peer, finish what is under way, exit.
+    Shutdown { reason: String },
+    /// The request is being carried out.
+    Accepted,
+    /// The request is not carried out.
+    Refused { reason: String },
+}
+
+/// Who is speaking to init.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    Maild,
+    Console,
+}
+
+/// To maild, on [`crate::paths::MAILD_SOCKET`]. Each question gets one answer, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToMaild {
+    Status,
+    Digest,
+}
+
+/// From maild.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromMaild {
+    Status(Box<Status>),
+    Digest(Digest),
+    /// The question could not be answered now.
+    Failed {
+        reason: String,
+    },
+}

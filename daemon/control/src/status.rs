@@ -1,0 +1,174 @@
+//! The picture of a running maild: what the console, the panel and the tests are shown.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// One moment of one box, as its maild sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The box's name for people, usually the first label of its host name.
+    pub box_name: String,
+    pub hostname: String,
+    pub side: Side,
+    /// The firmware's version.
+    pub version: String,
+    pub view: View,
+    pub healthy: bool,
+    /// One sentence for the owner: "all is well", or what is wrong, what it means, what to do.
+    pub health: String,
+    /// The box's own address on the LAN.
+    pub own_address: IpAddr,
+    /// The service addresses that this box answers on now.
+    pub held_addresses: Vec<IpAddr>,
+    pub links: Vec<Link>,
+    pub log: Log,
+    /// What is known of the peer; `None` while none was ever heard since the start.
+    pub peer: Option<Peer>,
+    /// Unix seconds since when new mail is on this box only; `None` while the peer has all of it.
+    pub one_copy_since_s: Option<u64>,
+    /// How many messages exist on this box only.
+    pub one_copy_messages: u64,
+    pub accounts: u64,
+    pub messages: u64,
+    /// Seconds since maild started.
+    pub uptime_s: u64,
+    /// Maild's resident memory.
+    pub memory_bytes: u64,
+    /// Free room on the data disk.
+    pub disk_free_bytes: u64,
+}
+
+/// One of the two boxes of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    A,
+    B,
+}
+
+impl Side {
+    #[must_use]
+    pub fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
+        }
+    }
+}
+
+/// Who is in the pair, as far as this box serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum View {
+    /// Opening or rebuilding the stores.
+    Starting,
+    /// In no view: nothing is shown or acknowledged until the peer is joined or known to be dead.
+    Waiting,
+    /// Both boxes hold and serve everything.
+    Both,
+    /// This box serves by itself.
+    Alone,
+}
+
+/// One way to the peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub path: LinkPath,
+    /// The port's name in the kernel.
+    pub port: String,
+    /// Whether the port sees a cable with something at its end.
+    pub carrier: bool,
+    /// Milliseconds since the last heartbeat on this path; `None` when none was ever heard.
+    pub heard_ms: Option<u64>,
+    /// Whether the replication session runs on this path.
+    pub carries_session: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkPath {
+    Crossover,
+    Lan,
+    Serial,
+}
+
+/// How far the log is: counts of records in this box's log, whoever wrote them.
+/// `applied <= synced <= end`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Known here.
+    pub end: u64,
+    /// Durable on this box's disk.
+    pub synced: u64,
+    /// Visible in the mailbox index and the user store.
+    pub applied: u64,
+}
+
+/// The peer, as it last described itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    pub hostname: String,
+    pub version: String,
+    pub healthy: bool,
+    /// Records that the peer has told us it holds durably.
+    pub synced: u64,
+    /// Records that one box has and the other still lacks, both ways.
+    pub behind: u64,
+    /// Milliseconds since anything was heard from it on any path.
+    pub heard_ms: u64,
+}
+
+/// Digests of the state that follows from the log. Two boxes whose `applied` are equal must have
+/// equal `parts` (promise P2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    pub parts: Vec<DigestPart>,
+    /// How many records of each writer are in the state, sorted by (side, incarnation).
+    pub applied: Vec<AppliedWriter>,
+}
+
+/// The digest of one store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestPart {
+    /// "mailbox", "users"
+    pub name: String,
+    /// Lower-case hexadecimal.
+    pub hex: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedWriter {
+    pub side: Side,
+    pub incarnation: u128,
+    pub count: u64,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Side::A => "a",
+            Side::B => "b",
+        })
+    }
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            View::Starting => "starting",
+            View::Waiting => "waiting",
+            View::Both => "both",
+            View::Alone => "alone",
+        })
+    }
+}
+
+impl fmt::Display for LinkPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LinkPath::Crossover => "crossover",
+            LinkPath::Lan => "LAN",
+            LinkPath::Serial => "serial",
+        })
+    }
+}
