@@ -4,3 +4,6 @@
 //! It runs on a workstation and never on a box. The modules are the steps of a build.
 
 pub mod demo;
+pub mod host;
+pub mod progress;
+pub mod run;
