@@ -1,1 +1,33 @@
-//! To be written.
+//! Replication of the pair: views, homes, commit, lanes, joining and re-placing, as one pure state
+//! machine ([`Replica`]).
+//!
+//! It decides which records this box writes, when a record counts as committed, and what the two boxes
+//! tell each other. It never reads a clock, a disk or a socket: time and received messages come in
+//! through [`Replica::handle`], everything to do comes out of [`Replica::poll`].
+//!
+//! | phase | file |
+//! |---|---|
+//! | what clients wish, and which side orders it | `wish.rs` |
+//! | UIDs, MODSEQs, lanes | `lanes.rs` |
+//! | wishes become records | `place.rs` |
+//! | hello, caught up, ready, both, alone | `session.rs` |
+//! | what is committed, who gets an answer | `commit.rs` |
+//!
+//! **Architecture invariant:** what is placed, committed or shown never depends on wall time. The clock
+//! of a record only decides between concurrent values of one field.
+//!
+//! **Architecture invariant:** no record is refused once it is in somebody's log. Whatever must not be
+//! is prevented before it is written.
+
+mod commit;
+mod lanes;
+pub mod limits;
+mod machine;
+mod message;
+mod place;
+mod session;
+mod wish;
+
+pub use machine::{Applied, Input, Mode, Output, Recovered, Replica};
+pub use message::{Hello, Message};
+pub use wish::{FlagWish, MoveWish, Wish};

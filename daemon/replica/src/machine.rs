@@ -1,0 +1,427 @@
+//! The state and its one door in and one door out.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
+
+use record::{
+    AccountId, Address, BodyPart, Clock, Codec, EntryId, MailboxId, Op, Record, RequestId, Side,
+    Vector, View, Writer,
+};
+
+use crate::lanes::Lanes;
+use crate::message::{Hello, Message};
+use crate::session::Session;
+use crate::wish::Wish;
+
+/// What this box does at present.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Just started: shows and acknowledges nothing.
+    Starting,
+    /// Was in `both` and lost the session: commits nothing until it is alone or joined again.
+    Waiting,
+    Alone,
+    Both,
+}
+
+/// What the machine needs to know of applied (committed) state. The node answers from its index.
+pub trait Applied {
+    /// The side that orders the account's writes in `both`.
+    fn home(&self, account: AccountId) -> Option<Side>;
+    /// The highest UID and MODSEQ ever given in a mailbox, hidden ones and floors included.
+    fn top(&self, mailbox: MailboxId) -> (u32, u64);
+    /// Has the entry ever been placed?
+    fn placed(&self, entry: EntryId) -> bool;
+    fn account_of(&self, mailbox: MailboxId) -> Option<AccountId>;
+    /// Every mailbox there is, with its account.
+    fn mailboxes(&self) -> Vec<(AccountId, MailboxId)>;
+}
+
+/// What the log held when the box started.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    pub vector: Vector,
+    /// Records in the log: the position of the next one.
+    pub end: u64,
+    /// Everything below was committed and applied in an earlier run.
+    pub committed: u64,
+    /// The highest clock found near the end of the log.
+    pub clock: Clock,
+    /// This disk has never joined its pair.
+    pub blank: bool,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// A client's wish; answered by [`Output::Done`] when it is committed.
+    Submit {
+        request: RequestId,
+        wish: Wish,
+    },
+    /// The client is gone; nobody waits for the answer any more.
+    Forget {
+        request: RequestId,
+    },
+    /// A session of the link: both hellos are exchanged.
+    SessionUp {
+        peer: Hello,
+    },
+    SessionDown,
+    /// Any message of the present session but hello.
+    Message(Message),
+    /// Bytes of frames that the peer has not acknowledged as synced, those still to be sent included.
+    Backlog {
+        bytes: u64,
+    },
+    /// Everything below this position is on this box's disk.
+    Synced {
+        end: u64,
+    },
+    /// Everything below this position is in the index.
+    Applied {
+        end: u64,
+    },
+    /// `failover` says: the peer is dead (or to be treated so).
+    GoAlone,
+    /// `failover` says: end the session, whatever its state (a stuck peer).
+    EndSession,
+    /// Entries whose placement is overtaken: to be placed again by their home.
+    Overtaken {
+        account: AccountId,
+        entries: Vec<record::Entry>,
+    },
+    /// The wall clock, for the stamps of records: Unix milliseconds.
+    WallClock {
+        unix_ms: u64,
+    },
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// Append to the log, at the position that the machine counts itself.
+    Append(Record),
+    /// To the peer, behind every record that was in the log when this came out.
+    Send(Message),
+    /// To the peer, as soon as possible, past records that wait.
+    SendAtOnce(Message),
+    /// Everything below this position is committed: apply and show it.
+    Committed { end: u64 },
+    /// The wish is committed.
+    Done { request: RequestId },
+    /// The view changed.
+    Mode(Mode),
+    /// The session must end: the peer broke the rules, or `failover` wished it.
+    EndSession { reason: String },
+}
+
+/// One box's side of the replication. See the crate's head.
+pub struct Replica {
+    pub(crate) me: Writer,
+    pub(crate) clock: Clock,
+    pub(crate) unix_ms: u64,
+    /// How many records of each writer are in the log.
+    pub(crate) held: Vector,
+    /// What this writer said it had seen, so far.
+    told: Vector,
+    pub(crate) end: u64,
+    pub(crate) synced: u64,
+    pub(crate) synced_vector: Vector,
+    /// What the peer was told to be on this disk, in this session.
+    pub(crate) synced_told: Vector,
+    pub(crate) peer_synced: Vector,
+    pub(crate) committed: u64,
+    pub(crate) committed_vector: Vector,
+    /// Addresses of the records from `synced` and from `committed` up to `end`.
+    pub(crate) unsynced: VecDeque<Address>,
+    pub(crate) uncommitted: VecDeque<Address>,
+    pub(crate) mode: Mode,
+    pub(crate) view_number: u64,
+    pub(crate) blank: bool,
+    pub(crate) session: Option<Session>,
+    pub(crate) lanes: Lanes,
+    /// Where lanes were entered: the peer may not get these records before they are synced here.
+    pub(crate) holds: VecDeque<u64>,
+    pub(crate) pending: BTreeMap<RequestId, Pending>,
+    /// Requests of the peer that came before this box was in `both`.
+    pub(crate) early_requests: Vec<(RequestId, Wish)>,
+    pub(crate) overlay: Overlay,
+    pub(crate) out: VecDeque<Output>,
+}
+
+/// A client's wish and how far it is.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub wish: Wish,
+    pub stage: Stage,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Nobody has ordered it yet, as far as this box knows.
+    Unasked,
+    /// The home was asked in the present session.
+    Asked,
+    /// Its records are written; done when this much is committed.
+    Written(Vector),
+}
+
+/// What the log says beyond the applied state.
+#[derive(Default, Debug)]
+pub(crate) struct Overlay {
+    /// One row per mailbox touched since the start.
+    pub tops: HashMap<MailboxId, (u32, u64)>,
+    pub floors: HashMap<AccountId, (u32, u64)>,
+    pub accounts: HashMap<MailboxId, AccountId>,
+    pub homes: HashMap<AccountId, Side>,
+    /// Placements that are not applied yet: the entry's highest UID and where it stands.
+    pub placed: HashMap<EntryId, (u32, u64)>,
+}
+
+impl Replica {
+    /// A box that has just started, writing as `me`. The caller hands in every record from
+    /// `recovered.committed` on by [`Replica::recovered`], then calls [`Replica::start`].
+    #[must_use]
+    pub fn new(me: Writer, recovered: Recovered) -> Replica {
+        Replica {
+            me,
+            clock: recovered.clock,
+            unix_ms: 0,
+            told: Vector::new(),
+            end: recovered.committed,
+            synced: recovered.end,
+            synced_vector: recovered.vector.clone(),
+            synced_told: Vector::new(),
+            peer_synced: Vector::new(),
+            committed: recovered.committed,
+            committed_vector: recovered.vector.clone(),
+            held: recovered.vector,
+            unsynced: VecDeque::new(),
+            uncommitted: VecDeque::new(),
+            mode: Mode::Starting,
+            view_number: 0,
+            blank: recovered.blank,
+            session: None,
+            lanes: Lanes::default(),
+            holds: VecDeque::new(),
+            pending: BTreeMap::new(),
+            early_requests: Vec::new(),
+            overlay: Overlay::default(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// A record of the log that is not applied yet, in order of position.
+    pub fn recovered(&mut self, record: &Record) {
+        let count = self.committed_vector.entry(record.writer).or_default();
+        *count = (*count).min(record.index);
+        self.uncommitted.push_back(record.address());
+        self.learn(record, self.end);
+        self.end += 1;
+    }
+
+    /// Writes this incarnation's first record.
+    pub fn start(&mut self, unix_ms: u64) {
+        debug_assert_eq!(self.end, self.synced, "every record beyond `committed` was handed in");
+        self.unix_ms = unix_ms;
+        self.append(Op::Start);
+    }
+
+    pub fn handle(&mut self, _now: Instant, input: Input, applied: &dyn Applied) {
+        let repeated = matches!(input, Input::Submit { .. } | Input::Message(Message::Done { .. }));
+        match input {
+            Input::Submit { request, wish } => self.submit(request, wish, applied),
+            Input::Forget { request } => {
+                self.pending.remove(&request);
+            }
+            Input::SessionUp { peer } => self.session_up(&peer),
+            Input::SessionDown => self.session_down(),
+            Input::Message(message) => self.message(message, applied),
+            Input::Backlog { bytes } => {
+                if let Some(session) = &mut self.session {
+                    session.backlog_bytes = bytes;
+                }
+                self.join_step(applied);
+            }
+            Input::Synced { end } => self.synced(end, applied),
+            Input::Applied { end } => self.overlay.placed.retain(|_, (_, at)| *at >= end),
+            Input::GoAlone => self.go_alone(applied),
+            Input::EndSession => {
+                self.out.push_back(Output::EndSession { reason: "the peer is stuck".into() });
+            }
+            Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
+            Input::WallClock { unix_ms } => self.unix_ms = unix_ms,
+        }
+        if self.advance() || repeated {
+            self.answer();
+        }
+    }
+
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// The machine waits for nothing but inputs: `failover` owns every timeout.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        self.me
+    }
+
+    #[must_use]
+    pub fn in_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// A disk that has not joined yet may not serve alone.
+    #[must_use]
+    pub fn blank(&self) -> bool {
+        self.blank
+    }
+
+    /// Wishes that wait for their commit.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// How many records this box holds, and how many are committed.
+    #[must_use]
+    pub fn held(&self) -> &Vector {
+        &self.held
+    }
+
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// What the peer said to have on its disk, in this session.
+    #[must_use]
+    pub fn peer_synced(&self) -> &Vector {
+        &self.peer_synced
+    }
+
+    /// The peer may get records below this position; those from here on wait for this box's own sync,
+    /// because a lane was entered.
+    #[must_use]
+    pub fn stream_limit(&self) -> u64 {
+        self.holds.front().copied().unwrap_or(self.end)
+    }
+
+    /// The hello that opens a session.
+    #[must_use]
+    pub fn hello(&self) -> Hello {
+        Hello {
+            format: 1,
+            side: self.me.side,
+            writer: self.me,
+            held: self.held.clone(),
+            synced: self.synced_vector.clone(),
+            blank: self.blank,
+        }
+    }
+
+    /// Writes the bytes of a message; gives the index of the first of these records. Any box may do
+    /// that in any mode: bytes alone promise nothing.
+    pub fn append_body(&mut self, parts: Vec<(BodyPart, Codec, Vec<u8>)>) -> u64 {
+        let first = self.held.get(&self.me).copied().unwrap_or(0);
+        for (part, codec, payload) in parts {
+            self.append_with(Op::Body(part), codec, payload);
+        }
+        first
+    }
+
+    pub(crate) fn append(&mut self, op: Op) {
+        self.append_with(op, Codec::Raw, Vec::new());
+    }
+
+    fn append_with(&mut self, op: Op, codec: Codec, payload: Vec<u8>) {
+        self.clock = self.clock.tick(self.unix_ms);
+        let me = self.me;
+        let mut seen = Vector::new();
+        for (writer, count) in &self.held {
+            if *writer != me && self.told.get(writer) != Some(count) {
+                seen.insert(*writer, *count);
+            }
+        }
+        self.told.extend(seen.iter().map(|(w, n)| (*w, *n)));
+        let index = self.held.get(&me).copied().unwrap_or(0);
+        self.store(Record { writer: me, index, clock: self.clock, seen, op, codec, payload });
+    }
+
+    /// Puts a record, own or received, at the end of the log.
+    pub(crate) fn store(&mut self, record: Record) {
+        self.clock = self.clock.max(record.clock);
+        *self.held.entry(record.writer).or_default() = record.index + 1;
+        self.unsynced.push_back(record.address());
+        self.uncommitted.push_back(record.address());
+        self.learn(&record, self.end);
+        self.end += 1;
+        self.out.push_back(Output::Append(record));
+    }
+
+    /// Keeps in mind what the applied state does not say yet.
+    fn learn(&mut self, record: &Record, position: u64) {
+        let overlay = &mut self.overlay;
+        let mut top = |mailbox: MailboxId, uid: u32, modseq: u64| {
+            let row = overlay.tops.entry(mailbox).or_default();
+            *row = (row.0.max(uid), row.1.max(modseq));
+        };
+        match &record.op {
+            Op::Place { entry, uid, modseq } => {
+                top(entry.mailbox, uid.0, modseq.0);
+            }
+            Op::Move { entry, uid, modseq, from_mailbox, from_modseq, .. } => {
+                top(entry.mailbox, uid.0, modseq.0);
+                top(*from_mailbox, 0, from_modseq.0);
+            }
+            Op::Flags { mailbox, changes } => {
+                let highest = changes.iter().map(|c| c.modseq.0).max().unwrap_or(0);
+                top(*mailbox, 0, highest);
+            }
+            Op::Expunge { mailbox, modseq, .. } => top(*mailbox, 0, modseq.0),
+            Op::Floor { account, uid, modseq } => {
+                let row = overlay.floors.entry(*account).or_default();
+                *row = (row.0.max(uid.0), row.1.max(modseq.0));
+            }
+            Op::CreateMailbox { mailbox, account, .. } => {
+                overlay.accounts.insert(*mailbox, *account);
+            }
+            Op::CreateAccount { account, home, .. } => {
+                overlay.homes.insert(*account, *home);
+            }
+            Op::View { number, .. } => self.view_number = self.view_number.max(*number),
+            _ => {}
+        }
+        if let Some((entry, uid)) = record.op.placement() {
+            let row = overlay.placed.entry(entry.entry).or_insert((0, position));
+            *row = (row.0.max(uid.0), position);
+        }
+    }
+
+    pub(crate) fn set_mode(&mut self, mode: Mode) {
+        if self.mode == mode {
+            return;
+        }
+        tracing::info!(from = ?self.mode, to = ?mode, "view");
+        self.mode = mode;
+        let view = match mode {
+            Mode::Alone => Some(View::Alone(self.me.side)),
+            Mode::Both => Some(View::Both),
+            Mode::Starting | Mode::Waiting => None,
+        };
+        if let Some(view) = view {
+            self.append(Op::View { view, number: self.view_number + 1 });
+        }
+        self.out.push_back(Output::Mode(mode));
+    }
+}

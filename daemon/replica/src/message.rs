@@ -1,0 +1,46 @@
+//! What two boxes say to each other. Postcard on the cable: variants may only be added at the end.
+
+use record::{RequestId, Side, Vector, Writer};
+use serde::{Deserialize, Serialize};
+
+use crate::wish::Wish;
+
+/// The first message of a session, in both directions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// The newest record format this box reads.
+    pub format: u16,
+    pub side: Side,
+    pub writer: Writer,
+    /// What it holds; the peer sends what is beyond.
+    pub held: Vector,
+    /// What of it is on its disk.
+    pub synced: Vector,
+    /// A new disk that has not joined yet: UIDs that only the lost disk knew must be burnt.
+    pub blank: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Message {
+    Hello(Hello),
+    /// One frame, as it stands in the log.
+    Record(Vec<u8>),
+    /// Everything that was held when the session began has been sent.
+    CaughtUp,
+    /// The sender places nothing as `alone` any more, and what it was sent is on its disk.
+    Ready,
+    /// What is on the sender's disk: the writers that changed since the last time.
+    Synced(Vector),
+    /// To the home: please order this.
+    Request {
+        request: RequestId,
+        wish: Wish,
+    },
+    /// From the home: it is done once this much is committed.
+    Done {
+        request: RequestId,
+        until: Vector,
+    },
+    /// The sender leaves in order: the peer need not wait for silence.
+    Leaving,
+}

@@ -1,0 +1,264 @@
+//! Wishes become records, at the one box that may order them.
+
+use record::{
+    AccountId, Entry, EntryId, FlagChange, MailboxId, ModSeq, Op, RequestId, Side, Uid, Vector,
+};
+
+use crate::Output;
+use crate::limits::WISHES_MAX;
+use crate::machine::{Applied, Mode, Pending, Replica, Stage};
+use crate::message::Message;
+use crate::wish::Wish;
+
+impl Replica {
+    pub(crate) fn submit(&mut self, request: RequestId, wish: Wish, applied: &dyn Applied) {
+        debug_assert!(self.pending.len() < WISHES_MAX, "the node bounds what waits");
+        self.pending.insert(request, Pending { wish, stage: Stage::Unasked });
+        self.ask(request, applied);
+    }
+
+    /// Is there room for one more wish?
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.pending.len() < WISHES_MAX
+    }
+
+    /// Everything that nobody has ordered yet, after the view changed.
+    pub(crate) fn ask_all(&mut self, applied: &dyn Applied) {
+        let unasked: Vec<RequestId> = self
+            .pending
+            .iter()
+            .filter(|(_, p)| p.stage == Stage::Unasked)
+            .map(|(request, _)| *request)
+            .collect();
+        for request in unasked {
+            self.ask(request, applied);
+        }
+        if self.mode == Mode::Both {
+            for (request, wish) in std::mem::take(&mut self.early_requests) {
+                self.peer_request(request, wish, applied);
+            }
+        }
+    }
+
+    fn ask(&mut self, request: RequestId, applied: &dyn Applied) {
+        let Some(pending) = self.pending.get(&request) else { return };
+        let wish = pending.wish.clone();
+        let stage = if self.may_order(wish.account(), applied) {
+            Stage::Written(self.write(wish, applied))
+        } else if self.mode == Mode::Both {
+            self.out.push_back(Output::Send(Message::Request { request, wish }));
+            Stage::Asked
+        } else {
+            Stage::Unasked
+        };
+        if let Some(pending) = self.pending.get_mut(&request) {
+            pending.stage = stage;
+        }
+    }
+
+    /// A request of the peer's clients to this box as the home.
+    pub(crate) fn peer_request(&mut self, request: RequestId, wish: Wish, applied: &dyn Applied) {
+        if self.mode != Mode::Both {
+            self.early_requests.push((request, wish));
+            return;
+        }
+        // A home that this box does not know yet (the account was made a moment ago) is the peer's
+        // word: it holds the record, and so does this box's log.
+        let until = self.write(wish, applied);
+        self.out.push_back(Output::Send(Message::Done { request, until }));
+    }
+
+    fn may_order(&self, account: Option<AccountId>, applied: &dyn Applied) -> bool {
+        match self.mode {
+            Mode::Alone => self.session.as_ref().is_none_or(|s| !s.stopped_placing()),
+            Mode::Both => {
+                let home = account.map_or(Side::A, |account| self.home(account, applied));
+                home == self.me.side
+            }
+            Mode::Starting | Mode::Waiting => false,
+        }
+    }
+
+    fn home(&self, account: AccountId, applied: &dyn Applied) -> Side {
+        applied
+            .home(account)
+            .or_else(|| self.overlay.homes.get(&account).copied())
+            .unwrap_or(Side::A)
+    }
+
+    fn alone_side(&self) -> Option<Side> {
+        (self.mode == Mode::Alone).then_some(self.me.side)
+    }
+
+    /// Writes the wish's records; what must be committed for it to be done.
+    fn write(&mut self, wish: Wish, applied: &dyn Applied) -> Vector {
+        let before = self.end;
+        self.write_records(wish, applied);
+        if self.end == before {
+            // A repeated wish: its records stand somewhere in the log already, so all of it will do.
+            return self.held.clone();
+        }
+        // Whoever commits this writer's last record has committed everything it had seen.
+        self.held.get(&self.me).map(|count| (self.me, *count)).into_iter().collect()
+    }
+
+    fn write_records(&mut self, wish: Wish, applied: &dyn Applied) {
+        match wish {
+            Wish::Place { account, entries } => {
+                for entry in entries {
+                    if self.is_placed(entry.entry, applied) {
+                        continue;
+                    }
+                    self.place(account, entry, applied);
+                }
+            }
+            Wish::Flags { account, mailbox, changes } => {
+                let modseq = self.modseq(account, mailbox, applied);
+                let changes = changes
+                    .into_iter()
+                    .map(|c| FlagChange { entry: c.entry, modseq, set: c.set, clear: c.clear })
+                    .collect();
+                self.append(Op::Flags { mailbox, changes });
+            }
+            Wish::Expunge { account, mailbox, entries } => {
+                let modseq = self.modseq(account, mailbox, applied);
+                self.append(Op::Expunge { mailbox, entries, modseq });
+            }
+            Wish::Move { account, from, moves } => {
+                for one in moves {
+                    if self.is_placed(one.to.entry, applied) {
+                        continue;
+                    }
+                    let from_modseq = self.modseq(account, from, applied);
+                    let modseq = self.modseq(account, one.to.mailbox, applied);
+                    let uid = self.uid(account, one.to.mailbox, applied);
+                    self.append(Op::Move {
+                        entry: one.to,
+                        uid,
+                        modseq,
+                        from: one.from,
+                        from_mailbox: from,
+                        from_modseq,
+                    });
+                }
+            }
+            other => self.write_names(other),
+        }
+    }
+
+    fn write_names(&mut self, wish: Wish) {
+        match wish {
+            Wish::CreateMailbox { account, mailbox, name, uid_validity } => {
+                self.append(Op::CreateMailbox { mailbox, account, name, uid_validity });
+            }
+            Wish::RenameMailbox { mailbox, name, .. } => {
+                self.append(Op::RenameMailbox { mailbox, name });
+            }
+            Wish::DeleteMailbox { mailbox, .. } => self.append(Op::DeleteMailbox { mailbox }),
+            Wish::Subscribe { account, name, subscribed } => {
+                self.append(Op::Subscribe { account, name, subscribed });
+            }
+            Wish::CreateAccount {
+                account,
+                address,
+                home,
+                password_hash,
+                mailboxes,
+                uid_validity,
+            } => {
+                self.append(Op::CreateAccount { account, address, home, password_hash });
+                for (mailbox, name) in mailboxes {
+                    self.append(Op::CreateMailbox { mailbox, account, name, uid_validity });
+                }
+            }
+            Wish::SetPassword { account, password_hash } => {
+                self.append(Op::SetPassword { account, password_hash });
+            }
+            Wish::RemoveAccount { account } => self.append(Op::RemoveAccount { account }),
+            Wish::Setting { key, value } => self.append(Op::Setting { key, value }),
+            Wish::Place { .. } | Wish::Flags { .. } | Wish::Expunge { .. } | Wish::Move { .. } => {
+                unreachable!("`write` handles what concerns entries")
+            }
+        }
+    }
+
+    /// The home gives a fresh UID to what some side had to hide: any time, as often as needed.
+    pub(crate) fn place_again(
+        &mut self,
+        account: AccountId,
+        entries: Vec<Entry>,
+        applied: &dyn Applied,
+    ) {
+        if !self.may_order(Some(account), applied) {
+            return;
+        }
+        for entry in entries {
+            // A placement beyond the applied state is the answer already.
+            if !self.overlay.placed.contains_key(&entry.entry) {
+                self.place(account, entry, applied);
+            }
+        }
+    }
+
+    fn place(&mut self, account: AccountId, entry: Entry, applied: &dyn Applied) {
+        let modseq = self.modseq(account, entry.mailbox, applied);
+        let uid = self.uid(account, entry.mailbox, applied);
+        self.append(Op::Place { entry, uid, modseq });
+    }
+
+    fn is_placed(&self, entry: EntryId, applied: &dyn Applied) -> bool {
+        self.overlay.placed.contains_key(&entry) || applied.placed(entry)
+    }
+
+    fn uid(&mut self, account: AccountId, mailbox: MailboxId, applied: &dyn Applied) -> Uid {
+        let (top, _) = self.top(account, mailbox, applied);
+        let given = self.lanes.uid_given(mailbox, top, self.alone_side());
+        self.entered(given.entered);
+        // UIDs end at 2^32; the lanes stop jumping long before (`UID_ALARM`).
+        Uid(u32::try_from(given.number).expect("UID_ALARM leaves room for every placement"))
+    }
+
+    fn modseq(&mut self, account: AccountId, mailbox: MailboxId, applied: &dyn Applied) -> ModSeq {
+        let (_, top) = self.top(account, mailbox, applied);
+        let given = self.lanes.modseq_given(mailbox, top, self.alone_side());
+        self.entered(given.entered);
+        ModSeq(given.number)
+    }
+
+    /// The record that is about to be written opens a lane: it must be on this disk before the peer
+    /// hears of it.
+    fn entered(&mut self, entered: bool) {
+        if entered && self.holds.back() != Some(&self.end) {
+            self.holds.push_back(self.end);
+        }
+    }
+
+    /// The highest numbers known in a mailbox: applied or not, floors included.
+    fn top(&self, account: AccountId, mailbox: MailboxId, applied: &dyn Applied) -> (u32, u64) {
+        let (a, b) = applied.top(mailbox);
+        let (c, d) = self.overlay.tops.get(&mailbox).copied().unwrap_or_default();
+        let (e, f) = self.overlay.floors.get(&account).copied().unwrap_or_default();
+        (a.max(c).max(e), b.max(d).max(f))
+    }
+
+    /// What only the peer's lost disk knew is burnt: a floor above it in every mailbox of every account.
+    pub(crate) fn write_floors(&mut self, applied: &dyn Applied) {
+        let mut tops = std::collections::BTreeMap::<AccountId, (u32, u64)>::new();
+        let mut mailboxes = applied.mailboxes();
+        mailboxes.extend(self.overlay.accounts.iter().map(|(m, a)| (*a, *m)));
+        for (account, mailbox) in mailboxes {
+            let (uid, modseq) = self.top(account, mailbox, applied);
+            let row = tops.entry(account).or_default();
+            *row = (row.0.max(uid), row.1.max(modseq));
+        }
+        let block = record::limits::LANE_BLOCK;
+        let up = u64::from(crate::limits::FLOOR_BLOCKS);
+        for (account, (uid, modseq)) in tops {
+            let uid = (uid / block).saturating_add(crate::limits::FLOOR_BLOCKS);
+            let uid = Uid(uid.saturating_mul(block).min(crate::limits::UID_ALARM));
+            let modseq = ModSeq((modseq / u64::from(block) + up) * u64::from(block));
+            self.append(Op::Floor { account, uid, modseq });
+        }
+    }
+}

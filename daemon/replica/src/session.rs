@@ -1,0 +1,216 @@
+//! Sessions of the link: joining, `both`, and what happens when a session is lost.
+//!
+//! | this box | hears | does |
+//! |---|---|---|
+//! | any | hello | forgets the last session; the node streams what the peer lacks, then "caught up" |
+//! | alone | "caught up" | waits until the peer lacks less than `JOIN_TAIL_BYTES` |
+//! | any | "caught up", tail small | floors if the peer is blank; places nothing more; syncs; "ready" |
+//! | any | "ready" | syncs; with its own "ready" sent it is in `both` |
+//! | both | session lost | waits; commits nothing |
+//! | alone, "ready" sent | session lost | a new episode: new lanes |
+
+use record::decode;
+
+use crate::limits::JOIN_TAIL_BYTES;
+use crate::machine::{Applied, Input, Mode, Output, Replica, Stage};
+use crate::message::{Hello, Message};
+
+/// How far one handshake is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    No,
+    /// Waits until this position is on the disk.
+    Syncing(u64),
+    Done,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    peer_blank: bool,
+    peer_caught_up: bool,
+    ready_sent: Step,
+    peer_ready: Step,
+    pub backlog_bytes: u64,
+}
+
+impl Session {
+    /// From "caught up" on a box that was alone places nothing.
+    pub fn stopped_placing(&self) -> bool {
+        self.ready_sent != Step::No
+    }
+}
+
+impl Replica {
+    pub(crate) fn session_up(&mut self, peer: &Hello) {
+        self.session_down();
+        self.peer_synced = peer.synced.clone();
+        self.synced_told = self.synced_vector.clone();
+        self.session = Some(Session {
+            peer_blank: peer.blank,
+            peer_caught_up: false,
+            ready_sent: Step::No,
+            peer_ready: Step::No,
+            // Until the link has counted: nobody stops placing on a guess.
+            backlog_bytes: u64::MAX,
+        });
+        self.out.push_back(Output::Send(Message::CaughtUp));
+    }
+
+    pub(crate) fn session_down(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        self.peer_synced.clear();
+        self.early_requests.clear();
+        if self.mode == Mode::Both {
+            self.set_mode(Mode::Waiting);
+        } else if session.stopped_placing() {
+            // It had promised to stop: going on alone is a new episode.
+            self.lanes.clear();
+        }
+        for pending in self.pending.values_mut() {
+            let lost = match &pending.stage {
+                Stage::Unasked => false,
+                Stage::Asked => true,
+                Stage::Written(until) => {
+                    until.iter().any(|(w, n)| self.held.get(w).is_none_or(|held| held < n))
+                }
+            };
+            if lost {
+                pending.stage = Stage::Unasked;
+            }
+        }
+    }
+
+    pub(crate) fn message(&mut self, message: Message, applied: &dyn Applied) {
+        if self.session.is_none() {
+            return;
+        }
+        match message {
+            Message::Record(frame) => self.receive(&frame),
+            Message::CaughtUp => {
+                if let Some(session) = &mut self.session {
+                    session.peer_caught_up = true;
+                }
+                self.join_step(applied);
+            }
+            Message::Ready => {
+                let end = self.end;
+                if let Some(session) = &mut self.session {
+                    session.peer_ready = Step::Syncing(end);
+                }
+                self.join_step(applied);
+            }
+            Message::Synced(changes) => {
+                for (writer, count) in changes {
+                    let known = self.peer_synced.entry(writer).or_default();
+                    *known = (*known).max(count);
+                }
+            }
+            Message::Request { request, wish } => self.peer_request(request, wish, applied),
+            Message::Done { request, until } => {
+                if let Some(pending) = self.pending.get_mut(&request) {
+                    pending.stage = Stage::Written(until);
+                }
+            }
+            Message::Hello(_) | Message::Leaving => {}
+        }
+    }
+
+    fn receive(&mut self, frame: &[u8]) {
+        let record = match decode(frame) {
+            Ok(record) => record,
+            Err(error) => return self.end_session(format!("a record from the peer: {error}")),
+        };
+        let held = self.held.get(&record.writer).copied().unwrap_or(0);
+        if record.index > held {
+            return self.end_session(format!(
+                "the peer sent record {} of {:?}; expected {held}",
+                record.index, record.writer
+            ));
+        }
+        if record.index == held {
+            self.store(record);
+        }
+    }
+
+    fn end_session(&mut self, reason: String) {
+        self.out.push_back(Output::EndSession { reason });
+    }
+
+    /// Goes on with the join as far as the disk and the peer allow.
+    pub(crate) fn join_step(&mut self, applied: &dyn Applied) {
+        let (mode, end, synced) = (self.mode, self.end, self.synced);
+        let Some(session) = &mut self.session else { return };
+        if mode == Mode::Both {
+            return;
+        }
+        let tail_is_small = mode != Mode::Alone || session.backlog_bytes <= JOIN_TAIL_BYTES;
+        if session.ready_sent == Step::No && session.peer_caught_up && tail_is_small {
+            session.ready_sent = Step::Syncing(end);
+            if session.peer_blank {
+                self.write_floors(applied);
+                let end = self.end;
+                if let Some(session) = &mut self.session {
+                    session.ready_sent = Step::Syncing(end);
+                }
+            }
+        }
+        let Some(session) = &mut self.session else { return };
+        if matches!(session.ready_sent, Step::Syncing(at) if synced >= at) {
+            session.ready_sent = Step::Done;
+            self.out.push_back(Output::Send(Message::Ready));
+        }
+        if matches!(session.peer_ready, Step::Syncing(at) if synced >= at) {
+            session.peer_ready = Step::Done;
+        }
+        if session.ready_sent == Step::Done && session.peer_ready == Step::Done {
+            self.blank = false;
+            self.lanes.clear();
+            self.set_mode(Mode::Both);
+            self.ask_all(applied);
+        }
+    }
+
+    pub(crate) fn go_alone(&mut self, applied: &dyn Applied) {
+        if self.mode == Mode::Alone || self.blank {
+            return;
+        }
+        if self.session.is_some() {
+            self.end_session("this box goes on alone".into());
+            self.session_down();
+        }
+        self.lanes.clear();
+        self.set_mode(Mode::Alone);
+        self.ask_all(applied);
+    }
+
+    pub(crate) fn synced(&mut self, end: u64, applied: &dyn Applied) {
+        debug_assert!(end <= self.end, "the disk cannot hold more than the log");
+        while self.synced < end {
+            let Some(address) = self.unsynced.pop_front() else { break };
+            self.synced_vector.insert(address.writer, address.index + 1);
+            self.synced += 1;
+        }
+        while self.holds.front().is_some_and(|hold| *hold < self.synced) {
+            self.holds.pop_front();
+        }
+        if self.session.is_some() {
+            let changes: record::Vector = self
+                .synced_vector
+                .iter()
+                .filter(|(w, n)| self.synced_told.get(w) != Some(n))
+                .map(|(w, n)| (*w, *n))
+                .collect();
+            if !changes.is_empty() {
+                self.synced_told.extend(changes.iter().map(|(w, n)| (*w, *n)));
+                self.out.push_back(Output::SendAtOnce(Message::Synced(changes)));
+            }
+        }
+        self.join_step(applied);
+    }
+}
+
+impl From<Message> for Input {
+    fn from(message: Message) -> Input {
+        Input::Message(message)
+    }
+}
