@@ -118,7 +118,7 @@ impl Scanner<'_> {
             let (inner, stop) = self.entity(from, Type::text_plain(), depth + 1);
             return (part(inner.body.end, content_type, Kind::Message(Box::new(inner))), stop);
         }
-        let (end, stop) = self.seek_delimiter(from);
+        let (end, stop) = self.seek_delimiter(from, from);
         (part(end, leaf_type(content_type, !deeper), Kind::Leaf), stop)
     }
 
@@ -132,18 +132,18 @@ impl Scanner<'_> {
     ) -> (Vec<Part>, usize, Stop) {
         let mut parts = Vec::new();
         if boundary.is_empty() || boundary.len() > BOUNDARY_BYTES_MAX {
-            let (end, stop) = self.seek_delimiter(from);
+            let (end, stop) = self.seek_delimiter(from, from);
             return (parts, end, stop);
         }
         let own = self.boundaries.len();
         self.boundaries.push(boundary);
-        let (mut end, mut stop) = self.seek_delimiter(from);
+        let (mut end, mut stop) = self.seek_delimiter(from, from);
         while let Stop::Delimiter { level, closes: false, next } = stop {
             if level != own {
                 break;
             }
             if self.parts >= PARTS_MAX {
-                (end, stop) = self.seek_delimiter(next);
+                (end, stop) = self.seek_delimiter(next, from);
                 continue;
             }
             let default = if digest { Type::message() } else { Type::text_plain() };
@@ -156,7 +156,7 @@ impl Scanner<'_> {
         if let Stop::Delimiter { level, next, .. } = stop
             && level == own
         {
-            (end, stop) = self.seek_delimiter(next); // over the epilogue
+            (end, stop) = self.seek_delimiter(next, from); // over the epilogue
         }
         (parts, end, stop)
     }
@@ -180,13 +180,14 @@ impl Scanner<'_> {
         (start..header_end, Some((end, stop)))
     }
 
-    /// Where the content that begins at `from` (a line's start) ends, and the delimiter after it.
-    fn seek_delimiter(&self, from: usize) -> (usize, Stop) {
+    /// The next delimiter from `from` (a line's start) on, and where the content before it ends.
+    /// That content began at `content`: an empty epilogue has no line end of its own to give.
+    fn seek_delimiter(&self, from: usize, content: usize) -> (usize, Stop) {
         if !self.boundaries.is_empty() {
             for line in lines(&self.message[from..]) {
                 let line = from + line.start..from + line.end;
                 if let Some(stop) = self.delimiter(line.clone()) {
-                    return (self.before_line_end(from, line.start), stop);
+                    return (self.before_line_end(content, line.start), stop);
                 }
             }
         }
