@@ -10,7 +10,7 @@ fn encoded_words_are_decoded() {
         (" plain\r\n", "plain"),
         (" =?utf-8?Q?J=C3=BCrgen?= and more\r\n", "Jürgen and more"),
         (" =?iso-8859-1?B?/A==?=\r\n =?utf-8?Q?=C3=BC?=\r\n", "üü"),
-        (" two\r\n\tlines\r\n", "two lines"),
+        (" two\r\n\tlines\r\n", "two\tlines"),
         ("", ""),
     ] {
         assert_eq!(text::decode_field(value.as_bytes()), expected, "for {value:?}");
