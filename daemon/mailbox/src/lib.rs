@@ -1,1 +1,30 @@
-//! To be written.
+//! The mailbox index: which messages stand in which mailbox, under which UID, with which flags.
+//!
+//! It is derived from the log: [`Index::apply`] takes committed records in log order, and everything
+//! here can be deleted and built again from position 0. Two indexes that have applied the same set of
+//! records are equal, whatever the order they came in, as long as each order is causally closed (a
+//! record comes after everything its writer held). [`Index::digest`] compares them.
+//!
+//! One logic stands over a small ordered key-value trait (`tables`), with two backends: a redb file on
+//! a box, a `BTreeMap` in the simulator.
+//!
+//! What is never here: message bytes, passwords, the choice of a UID, waiting for a disk on the way to
+//! an acknowledgement.
+//!
+//! Start reading at [`Index`]; then `apply` (what each operation does), `apply::place` (overtaken
+//! placements, the heart), `read` (what clients see).
+
+mod apply;
+mod digest;
+mod error;
+mod index;
+mod keys;
+pub mod limits;
+mod read;
+mod rows;
+mod tables;
+
+pub use error::Error;
+pub use index::Index;
+pub use read::{Counts, EntryState, Mailbox};
+pub use rows::{FlagState, Row};
