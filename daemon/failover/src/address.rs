@@ -1,0 +1,157 @@
+//! Which service addresses this box holds. The second table says what is wanted; here it becomes taking
+//! and giving, in an order in which an address never has two holders for long: the box that lets go
+//! does so first, its heartbeat says so at once, and the other takes the address on hearing that.
+
+use std::time::Instant;
+
+use crate::limits::{CONTESTED_FOR, HANDOVER_WAIT, PROBE_EVERY, YIELD_FOR};
+use crate::table::{AddressRow, Beside, Me, Seen, Want, address_row};
+use crate::{Failover, Holds, Output, Side, Standing, words};
+
+/// What this box holds, and what it waits for.
+#[derive(Default)]
+pub(crate) struct Addresses {
+    pub held: Holds,
+    pub handover_since: Option<Instant>,
+    /// Until when the peer's address is left to its owner.
+    yielded_until: Option<Instant>,
+    next_probe: Option<Instant>,
+    second_holder_seen: Option<Instant>,
+}
+
+impl Addresses {
+    /// Somebody else answered for an address of this box within the last minute.
+    pub(crate) fn contested(&self, now: Instant) -> bool {
+        self.second_holder_seen
+            .is_some_and(|seen| now.saturating_duration_since(seen) < CONTESTED_FOR)
+    }
+}
+
+impl Failover {
+    pub(crate) fn decide_addresses(&mut self, now: Instant) {
+        let (own, theirs) = (self.config.side, self.config.side.other());
+        let (me, beside) = (self.me(), self.beside(now));
+        let yielded = self.yielded(now);
+        // Letting go comes first: both rows are looked up before anything is taken.
+        let own_row = address_row(true, me, beside, yielded);
+        let their_row = address_row(false, me, beside, yielded);
+        for (address, row) in [(own, own_row), (theirs, their_row)] {
+            if row.then == Want::Release {
+                self.give(address, row.why);
+            }
+        }
+        self.hold(now, own, own_row);
+        self.hold(now, theirs, their_row);
+        self.finish_handover(now, beside);
+    }
+
+    fn hold(&mut self, now: Instant, address: Side, row: &AddressRow) {
+        if row.then != Want::Hold || self.addresses.held.has(address) {
+            return;
+        }
+        let is_peers = address != self.config.side;
+        if self.peer_holds(now, address) && !(is_peers && self.waited_for_release(now)) {
+            return;
+        }
+        if is_peers && !self.reach.now() {
+            return;
+        }
+        self.addresses.held.set(address, true);
+        self.emit(Output::Take(address));
+        self.event(format!("This box takes the address of box {address}"), row.why);
+        self.announcer.start(now, address, is_peers);
+    }
+
+    fn give(&mut self, address: Side, why: &str) {
+        if !self.addresses.held.has(address) {
+            return;
+        }
+        self.addresses.held.set(address, false);
+        self.announcer.stop(address);
+        self.emit(Output::Give(address));
+        self.event(format!("This box gives up the address of box {address}"), why);
+    }
+
+    pub(crate) fn drop_all_addresses(&mut self, why: &str) {
+        for address in Side::BOTH {
+            self.give(address, why);
+        }
+    }
+
+    fn peer_holds(&self, now: Instant, address: Side) -> bool {
+        let heard = !self.peer.silent(now, self.config.dead_after);
+        heard && self.peer.facts().is_some_and(|facts| !facts.goodbye && facts.holds.has(address))
+    }
+
+    /// A peer that is out of service and still says that it holds its address is not waited for longer.
+    fn waited_for_release(&self, now: Instant) -> bool {
+        self.view.standing == Standing::Alone
+            && now.saturating_duration_since(self.view.since) >= self.config.dead_after
+    }
+
+    fn me(&self) -> Me {
+        if self.view.standing == Standing::Outside || !self.view.healthy {
+            Me::Out
+        } else if !self.reach.settled() {
+            Me::Cut
+        } else if !self.view.willing {
+            Me::Resting
+        } else {
+            Me::Fit
+        }
+    }
+
+    fn beside(&self, now: Instant) -> Beside {
+        let alone = self.view.standing == Standing::Alone;
+        let (seen, Some(facts)) = (self.seen(now), self.peer.facts()) else {
+            return if alone { Beside::Gone } else { Beside::Between };
+        };
+        match seen {
+            Seen::Silent | Seen::Stopped if alone => Beside::Gone,
+            Seen::Silent | Seen::Stopped => Beside::Between,
+            _ if alone && (facts.standing == Standing::Outside || !facts.healthy) => {
+                Beside::Useless
+            }
+            _ if facts.standing != self.view.standing || !facts.healthy => Beside::Between,
+            _ if facts.reachable && facts.willing => Beside::Fit,
+            _ => Beside::Unfit,
+        }
+    }
+
+    fn finish_handover(&mut self, now: Instant, beside: Beside) {
+        let Some(since) = self.addresses.handover_since else { return };
+        let peer_serves = self.peer_holds(now, self.config.side);
+        let given = !self.addresses.held.has(self.config.side);
+        let late = now.saturating_duration_since(since) >= HANDOVER_WAIT;
+        let hopeless = matches!(beside, Beside::Gone | Beside::Useless);
+        if (given && peer_serves) || late || hopeless {
+            self.addresses.handover_since = None;
+            self.emit(Output::HandedOver { peer_serves: given && peer_serves });
+            if !(given && peer_serves) {
+                self.event("The other box did not take this box's address", words::NO_HANDOVER);
+            }
+        }
+    }
+
+    pub(crate) fn second_holder(&mut self, now: Instant, address: Side, owner_answers: bool) {
+        self.addresses.second_holder_seen = Some(now);
+        if address != self.config.side && owner_answers {
+            self.addresses.yielded_until = Some(now + YIELD_FOR);
+            self.addresses.next_probe.get_or_insert(now + PROBE_EVERY);
+        } else {
+            self.announcer.again(now, address);
+        }
+    }
+
+    fn yielded(&mut self, now: Instant) -> bool {
+        if self.addresses.yielded_until.is_some_and(|until| now >= until) {
+            self.addresses.yielded_until = None;
+            self.addresses.next_probe = None;
+        }
+        if self.addresses.next_probe.is_some_and(|at| now >= at) {
+            self.addresses.next_probe = Some(now + PROBE_EVERY);
+            self.emit(Output::Probe(self.config.side.other()));
+        }
+        self.addresses.yielded_until.is_some()
+    }
+}

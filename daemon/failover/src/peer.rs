@@ -1,0 +1,218 @@
+//! What is known of the other box, and from when.
+//!
+//! A heartbeat is taken when its sequence is new for the present boot of the peer. Another boot id takes
+//! over when its heartbeat proves that it is alive now (it names this box's own boot), or when the
+//! present one has been silent for `dead_after`; the old id never comes back.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::beat::{Beat, Echo, Facts, PathSet};
+use crate::limits::{PATH_SILENT, RETIRED_BOOTS_MAX};
+use crate::{Path, Side, Standing};
+
+/// The other box as it was last heard.
+pub struct Peer {
+    side: Side,
+    own_boot: u64,
+    boot: Option<u64>,
+    retired: VecDeque<u64>,
+    facts: Option<Facts>,
+    facts_sequence: u64,
+    paths: [PathState; 3],
+    unhealthy_since: Option<Instant>,
+}
+
+/// One path, as far as the peer is heard on it.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct PathState {
+    /// No word yet counts as up.
+    pub carrier_down: bool,
+    pub heard_at: Option<Instant>,
+    /// Heard without a break since then.
+    pub heard_since: Option<Instant>,
+    pub round_trip_ms: Option<u64>,
+    sequence: u64,
+    sent_ms: u64,
+    /// This box's clock when it was heard, ms.
+    heard_ms: u64,
+}
+
+/// What a heartbeat turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// Old, replayed, or not the peer's.
+    Nothing,
+    Beat,
+    /// The first of another boot.
+    NewBoot,
+}
+
+impl Peer {
+    pub(crate) fn new(side: Side, own_boot: u64) -> Peer {
+        Peer {
+            side,
+            own_boot,
+            boot: None,
+            retired: VecDeque::new(),
+            facts: None,
+            facts_sequence: 0,
+            paths: [PathState::default(); 3],
+            unhealthy_since: None,
+        }
+    }
+
+    pub(crate) fn hear(
+        &mut self,
+        now: Instant,
+        now_ms: u64,
+        path: Path,
+        beat: &Beat,
+        dead_after: Duration,
+    ) -> Heard {
+        if beat.side != self.side || beat.path != path || self.retired.contains(&beat.boot) {
+            return Heard::Nothing;
+        }
+        let new_boot = self.boot != Some(beat.boot);
+        if new_boot {
+            let proven = beat.facts.hears == Some(self.own_boot);
+            if self.boot.is_some() && !proven && !self.silent(now, dead_after) {
+                return Heard::Nothing;
+            }
+            self.retire(beat.boot);
+        }
+        let state = &mut self.paths[path as usize];
+        if beat.sequence <= state.sequence {
+            return Heard::Nothing;
+        }
+        if state.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= PATH_SILENT) {
+            state.heard_since = Some(now);
+        }
+        state.sequence = beat.sequence;
+        state.sent_ms = beat.sent_ms;
+        state.heard_at = Some(now);
+        state.heard_ms = now_ms;
+        if let Some(echo) = beat.echo {
+            state.round_trip_ms = Some(now_ms.saturating_sub(echo.sent_ms + echo.held_ms));
+        }
+        if beat.sequence > self.facts_sequence {
+            self.facts_sequence = beat.sequence;
+            self.take_facts(now, &beat.facts);
+        }
+        if new_boot { Heard::NewBoot } else { Heard::Beat }
+    }
+
+    fn retire(&mut self, successor: u64) {
+        if let Some(old) = self.boot.replace(successor) {
+            self.retired.push_back(old);
+            if self.retired.len() > RETIRED_BOOTS_MAX {
+                self.retired.pop_front();
+            }
+        }
+        self.facts_sequence = 0;
+        self.unhealthy_since = None;
+        for state in &mut self.paths {
+            state.sequence = 0;
+        }
+    }
+
+    fn take_facts(&mut self, now: Instant, facts: &Facts) {
+        if facts.healthy {
+            self.unhealthy_since = None;
+        } else if self.unhealthy_since.is_none() {
+            self.unhealthy_since = Some(now);
+        }
+        self.facts = Some(facts.clone());
+    }
+
+    pub(crate) fn carrier(&mut self, path: Path, up: bool) {
+        let state = &mut self.paths[path as usize];
+        state.carrier_down = !up;
+        if !up {
+            state.heard_since = None;
+        }
+    }
+
+    /// When it was last heard, on whatever path.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<Instant> {
+        self.paths.iter().filter_map(|path| path.heard_at).max()
+    }
+
+    /// Silent on all paths. A lost carrier needs no word of its own: nothing is heard there any more.
+    #[must_use]
+    pub fn silent(&self, now: Instant, dead_after: Duration) -> bool {
+        self.heard_at().is_none_or(|at| now.saturating_duration_since(at) >= dead_after)
+    }
+
+    /// What it last said, however long ago.
+    #[must_use]
+    pub fn facts(&self) -> Option<&Facts> {
+        self.facts.as_ref()
+    }
+
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.facts.as_ref().map_or(Standing::Outside, |facts| facts.standing)
+    }
+
+    /// It has called itself unhealthy for that long.
+    #[must_use]
+    pub fn unhealthy_for(&self, now: Instant) -> Option<Duration> {
+        self.unhealthy_since.map(|since| now.saturating_duration_since(since))
+    }
+
+    /// It says that it hears this box, in this boot.
+    #[must_use]
+    pub fn hears_us(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.hears == Some(self.own_boot))
+    }
+
+    /// Whether its heartbeats come in on this path now.
+    #[must_use]
+    pub fn heard_on(&self, path: Path, now: Instant) -> bool {
+        let state = &self.paths[path as usize];
+        !state.carrier_down
+            && state.heard_at.is_some_and(|at| now.saturating_duration_since(at) < PATH_SILENT)
+    }
+
+    /// Whether both directions of this path work now.
+    #[must_use]
+    pub fn path_works(&self, path: Path, now: Instant) -> bool {
+        self.heard_on(path, now)
+            && self.facts.as_ref().is_some_and(|facts| facts.hears_on.has(path))
+    }
+
+    #[must_use]
+    pub fn path(&self, path: Path) -> &PathState {
+        &self.paths[path as usize]
+    }
+
+    pub(crate) fn boot_heard(&self, now: Instant, dead_after: Duration) -> Option<u64> {
+        if self.silent(now, dead_after) { None } else { self.boot }
+    }
+
+    pub(crate) fn paths_heard(&self, now: Instant) -> PathSet {
+        PathSet {
+            crossover: self.heard_on(Path::Crossover, now),
+            lan: self.heard_on(Path::Lan, now),
+            serial: self.heard_on(Path::Serial, now),
+        }
+    }
+
+    pub(crate) fn echo(&self, path: Path, now_ms: u64) -> Option<Echo> {
+        let state = &self.paths[path as usize];
+        state.heard_at?;
+        Some(Echo { sent_ms: state.sent_ms, held_ms: now_ms.saturating_sub(state.heard_ms) })
+    }
+
+    /// This box stood still: the time of the pause did not pass for what it waits for.
+    pub(crate) fn shift(&mut self, paused_for: Duration, now: Instant) {
+        for state in &mut self.paths {
+            for at in [&mut state.heard_at, &mut state.heard_since] {
+                *at = at.map(|at| (at + paused_for).min(now));
+            }
+        }
+        self.unhealthy_since = self.unhealthy_since.map(|at| (at + paused_for).min(now));
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether clients can reach this box: the LAN port's carrier, and the gateway where there is one.
+//!
+//! The settled answer is slow to fall (both boxes lose a switch at nearly the same time, and then no
+//! address shall move) and slower to rise (a box that comes back listens first).
+
+use std::time::Instant;
+
+use crate::limits::{CARRIER_LOST_SETTLE, GATEWAY_LOST_SETTLE, REACHABLE_SETTLE};
+
+/// Reachability of this box (assumed until something else is known), at this moment and settled.
+pub struct Reach {
+    has_gateway: bool,
+    carrier_lost: Option<Instant>,
+    gateway_lost: Option<Instant>,
+    /// Since when both are there; `None` while one is missing.
+    good_since: Option<Instant>,
+    settled: bool,
+}
+
+impl Reach {
+    pub(crate) fn new(has_gateway: bool) -> Reach {
+        Reach {
+            has_gateway,
+            carrier_lost: None,
+            gateway_lost: None,
+            good_since: None,
+            settled: true,
+        }
+    }
+
+    pub(crate) fn carrier(&mut self, now: Instant, up: bool) {
+        self.carrier_lost = if up { None } else { self.carrier_lost.or(Some(now)) };
+    }
+
+    pub(crate) fn gateway(&mut self, now: Instant, reachable: bool) {
+        if self.has_gateway {
+            self.gateway_lost = if reachable { None } else { self.gateway_lost.or(Some(now)) };
+        }
+    }
+
+    pub(crate) fn advance(&mut self, now: Instant) {
+        if self.now() {
+            let since = *self.good_since.get_or_insert(now);
+            self.settled |= now.saturating_duration_since(since) >= REACHABLE_SETTLE;
+            return;
+        }
+        self.good_since = None;
+        let past = |since: Option<Instant>, settle| {
+            since.is_some_and(|since| now.saturating_duration_since(since) >= settle)
+        };
+        if past(self.carrier_lost, CARRIER_LOST_SETTLE)
+            || past(self.gateway_lost, GATEWAY_LOST_SETTLE)
+        {
+            self.settled = false;
+        }
+    }
+
+    /// At this very moment.
+    #[must_use]
+    pub fn now(&self) -> bool {
+        self.carrier_lost.is_none() && self.gateway_lost.is_none()
+    }
+
+    /// What is told to the peer and decided by.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.settled
+    }
+}

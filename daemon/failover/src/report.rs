@@ -1,0 +1,125 @@
+//! What people are shown: a picture of the pair as this box knows it, and the alarms.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::beat::{Facts, Listener};
+use crate::table::Seen;
+use crate::{AlarmKind, Failover, Holds, Output, Path, Standing, words};
+
+/// This box's knowledge of the pair at one moment.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub standing: Standing,
+    pub since: Instant,
+    pub healthy: bool,
+    pub trouble: String,
+    pub reachable: bool,
+    pub willing: bool,
+    pub holds: Holds,
+    pub link: Path,
+    pub peer: PeerReport,
+}
+
+/// The other box.
+#[derive(Clone, Debug)]
+pub struct PeerReport {
+    pub seen: Seen,
+    /// When it was last heard, on whatever path.
+    pub heard_at: Option<Instant>,
+    /// Its last words about itself.
+    pub facts: Option<Facts>,
+    pub paths: [PathReport; 3],
+}
+
+/// One cable.
+#[derive(Clone, Copy, Debug)]
+pub struct PathReport {
+    pub path: Path,
+    /// Heartbeats come in now.
+    pub up: bool,
+    pub carrier: bool,
+    pub round_trip_ms: Option<u64>,
+}
+
+impl Failover {
+    #[must_use]
+    pub fn report(&self, now: Instant) -> Report {
+        Report {
+            standing: self.view.standing,
+            since: self.view.since,
+            healthy: self.view.healthy,
+            trouble: self.view.trouble.clone(),
+            reachable: self.reach.settled(),
+            willing: self.view.willing,
+            holds: self.addresses.held,
+            link: self.link.path(),
+            peer: PeerReport {
+                seen: self.seen(now),
+                heard_at: self.peer.heard_at(),
+                facts: self.peer.facts().cloned(),
+                paths: Path::ALL.map(|path| PathReport {
+                    path,
+                    up: self.peer.heard_on(path, now),
+                    carrier: !self.peer.path(path).carrier_down,
+                    round_trip_ms: self.peer.path(path).round_trip_ms,
+                }),
+            },
+        }
+    }
+
+    /// Where the peer listens for the replication link, as it last said.
+    #[must_use]
+    pub fn peer_listener(&self) -> Option<Listener> {
+        self.peer.facts().and_then(|facts| facts.listener)
+    }
+
+    /// The peer is known to be off, not only unheard: it said goodbye, or no port has carrier. Then
+    /// its outbound mail may be sent at once (§5 "queue").
+    #[must_use]
+    pub fn peer_is_off(&self, now: Instant) -> bool {
+        let no_carrier =
+            self.peer.path(Path::Crossover).carrier_down && self.peer.path(Path::Lan).carrier_down;
+        match self.seen(now) {
+            Seen::Stopped => true,
+            Seen::Silent => no_carrier,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn raise_alarms(&mut self, now: Instant) {
+        let active = self.active_alarms(now);
+        let changed: Vec<AlarmKind> = active.symmetric_difference(&self.alarms).copied().collect();
+        for kind in changed {
+            let raised = active.contains(&kind);
+            let text = words::alarm(kind, raised);
+            self.emit(Output::Alarm { kind, raised, text });
+        }
+        self.alarms = active;
+    }
+
+    fn active_alarms(&self, now: Instant) -> BTreeSet<AlarmKind> {
+        let known = self.peer.facts().is_some();
+        let silent = self.peer.silent(now, self.config.dead_after);
+        // A dead peer is one alarm, not one for each cable; a plug that is out is said in any case.
+        let quiet = |path| {
+            let unheard = known && !silent && !self.peer.heard_on(path, now);
+            unheard || self.peer.path(path).carrier_down
+        };
+        [
+            (AlarmKind::OneCopy, self.view.standing == Standing::Alone),
+            (AlarmKind::PeerSilent, known && silent),
+            (AlarmKind::PeerUnhealthy, self.seen(now) == Seen::Unhealthy),
+            (AlarmKind::CrossoverDown, quiet(Path::Crossover)),
+            (AlarmKind::LanPathDown, quiet(Path::Lan)),
+            (AlarmKind::SerialDown, self.config.has_serial && quiet(Path::Serial)),
+            (AlarmKind::Unreachable, !self.reach.settled()),
+            (AlarmKind::Unhealthy, !self.view.healthy),
+            (AlarmKind::SecondHolder, self.addresses.contested(now)),
+            (AlarmKind::Outside, self.view.standing == Standing::Outside),
+        ]
+        .into_iter()
+        .filter_map(|(kind, active)| active.then_some(kind))
+        .collect()
+    }
+}

@@ -1,0 +1,50 @@
+//! Sentences for the owner of the box.
+
+use crate::AlarmKind;
+
+pub(crate) const JOINED: &str = "they hold the same mail and write each message on both disks";
+pub(crate) const ADMIN: &str = "you asked for it";
+pub(crate) const LEFT_BEHIND: &str = "This box steps back";
+pub(crate) const PEER_ALONE: &str = "the other box went on alone; this one joins it again";
+pub(crate) const YIELDED: &str = "This box lets the other one go on alone";
+pub(crate) const PEER_CLAIMS: &str = "the other box asked for it; this one joins it again";
+pub(crate) const PAUSED: &str =
+    "this box stood still for a moment and looks again before it serves";
+pub(crate) const NO_HANDOVER: &str = "it is not in service, or did not answer in time";
+
+/// What an alarm says when it is raised, and when it is over.
+pub(crate) fn alarm(kind: AlarmKind, raised: bool) -> String {
+    let (on, off) = match kind {
+        AlarmKind::OneCopy => {
+            ("New mail has one copy only, on this box", "New mail is on both boxes again")
+        }
+        AlarmKind::PeerSilent => {
+            ("The other box is not heard on any cable", "The other box is heard again")
+        }
+        AlarmKind::PeerUnhealthy => {
+            ("The other box says that it cannot serve", "The other box can serve again")
+        }
+        AlarmKind::CrossoverDown => {
+            ("Nothing comes in on the crossover cable", "The crossover cable works again")
+        }
+        AlarmKind::LanPathDown => {
+            ("The other box is not heard over the LAN", "The other box is heard over the LAN again")
+        }
+        AlarmKind::SerialDown => {
+            ("Nothing comes in on the serial cable", "The serial cable works again")
+        }
+        AlarmKind::Unreachable => (
+            "Clients cannot reach this box: its LAN port or the gateway is down",
+            "Clients can reach this box again",
+        ),
+        AlarmKind::Unhealthy => ("This box cannot serve", "This box can serve again"),
+        AlarmKind::SecondHolder => (
+            "Two machines answer for one service address: look for a split LAN or a third machine",
+            "Each service address has one holder again",
+        ),
+        AlarmKind::Outside => {
+            ("This box serves nobody: it is starting or joining", "This box serves")
+        }
+    };
+    (if raised { on } else { off }).to_string()
+}
