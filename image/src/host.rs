@@ -286,6 +286,14 @@ fn has_candidate(package: &str) -> bool {
     policy.is_ok_and(|text| text.contains("Candidate:") && !text.contains("Candidate: (none)"))
 }
 
+/// Asks Debian's archive what there is today, as far as this process may.
+pub fn refresh_lists(step: &Step) -> Result<()> {
+    match Root::reachable() {
+        Some(root) => update(root, step),
+        None => bail!("Debian's package lists are missing or old; run: sudo apt-get update"),
+    }
+}
+
 fn update(root: Root, step: &Step) -> Result<()> {
     let words = ["apt-get", "update", "-o", "DPkg::Lock::Timeout=300"];
     run::watch(&mut root.command(&words), |line| step.say(line.trim()))

@@ -1,0 +1,214 @@
+//! The site file, seen from the workstation: written for a pair, checked, put into an image.
+//!
+//! The box checks every value again when it starts (`control::site`); what is caught here is what can be said to
+//! someone who still sits before a keyboard.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{disk, manifest::Manifest};
+
+/// What `twinpost site` takes.
+#[derive(Debug, clap::Args)]
+pub struct SiteArgs {
+    /// An image, made by `twinpost build`; it is changed in place
+    #[arg(long, value_name = "FILE")]
+    image: PathBuf,
+    /// The site file of the box that will run it
+    #[arg(long, value_name = "SITE.toml")]
+    site: PathBuf,
+}
+
+/// `twinpost site`: one image, two copies, a site file in each.
+pub fn run(args: &SiteArgs) -> Result<()> {
+    let site = SiteFile::read(&args.site)?;
+    put(&args.image, &site)?;
+    println!("{} is now side {} ({})", args.image.display(), site.site.side, site.site.hostname);
+    Ok(())
+}
+
+/// Puts a site file into the ESP of an image, replacing the one that is there.
+pub fn put(image: &Path, site: &SiteFile) -> Result<()> {
+    let extents = disk::extents(image)?;
+    let esp = disk::find(&extents, disk::ESP_NAME)?;
+    let manifest = Manifest::from_json(&disk::read_from_esp(image, &esp, disk::MANIFEST_FILE)?)?;
+    let mut staged = tempfile::NamedTempFile::new()?;
+    std::io::Write::write_all(&mut staged, site.text.as_bytes())?;
+    disk::put_in_esp(image, &esp, disk::SITE_FILE, staged.path(), manifest.build_time)
+}
+
+/// A site file that has been looked at: its text, byte for byte, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteFile {
+    pub text: String,
+    pub site: Site,
+}
+
+/// What a site file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// `a` or `b`.
+    pub side: String,
+    pub hostname: String,
+    /// The mail domain that is created at the first start.
+    pub domain: String,
+    /// The same on both boxes.
+    pub pair_token: String,
+    /// This box may serve alone from a blank disk: exactly one of the two.
+    #[serde(default)]
+    pub first: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_password: Option<String>,
+    pub lan: Lan,
+    pub service: Service,
+    #[serde(default, skip_serializing_if = "Crossover::is_default")]
+    pub crossover: Crossover,
+    #[serde(default, skip_serializing_if = "Timing::is_default")]
+    pub timing: Timing,
+}
+
+/// The port that clients come in by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lan {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// With its prefix length.
+    pub address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    pub peer: IpAddr,
+}
+
+/// The two addresses that clients use, with their prefix lengths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    pub a: String,
+    pub b: String,
+}
+
+/// The port with the cable to the peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crossover {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+/// How patient a box is; what is left out is the box's own default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_after_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_start_wait_ms: Option<u64>,
+}
+
+impl SiteFile {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<SiteFile> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        SiteFile::parse(&text).with_context(|| format!("{} is wrong", path.display()))
+    }
+
+    /// Checks a text.
+    pub fn parse(text: &str) -> Result<SiteFile> {
+        let site: Site = toml::from_str(text)?;
+        site.check()?;
+        Ok(SiteFile { text: text.to_owned(), site })
+    }
+}
+
+impl Site {
+    /// The file that says this.
+    pub fn to_file(&self) -> Result<SiteFile> {
+        SiteFile::parse(&toml::to_string(self)?)
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            matches!(self.side.as_str(), "a" | "b"),
+            "side is \"a\" or \"b\", not {:?}",
+            self.side
+        );
+        for (field, address) in [
+            ("lan.address", &self.lan.address),
+            ("service.a", &self.service.a),
+            ("service.b", &self.service.b),
+        ] {
+            check_network(address).with_context(|| format!("{field} is {address:?}"))?;
+        }
+        ensure!(self.service.a != self.service.b, "service.a and service.b are the same");
+        Ok(())
+    }
+}
+
+/// An address with the length of its network's prefix: `10.77.0.11/24`.
+fn check_network(text: &str) -> Result<()> {
+    let (address, length) = text.split_once('/').context("expected an address like 10.0.0.5/24")?;
+    let address: IpAddr = address.parse().context("expected an address like 10.0.0.5/24")?;
+    let longest: u8 = if address.is_ipv4() { 32 } else { 128 };
+    let length: u8 = length.parse().context("the prefix length is no number")?;
+    ensure!((1..=longest).contains(&length), "the prefix length is not from 1 to {longest}");
+    Ok(())
+}
+
+impl Crossover {
+    fn is_default(&self) -> bool {
+        *self == Crossover::default()
+    }
+}
+
+impl Timing {
+    fn is_default(&self) -> bool {
+        *self == Timing::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = r#"side = "a"
+hostname = "mail-a.example.test"
+domain = "example.test"
+pair_token = "a long enough token for a pair"
+first = true
+
+[lan]
+address = "10.77.0.11/24"
+peer = "10.77.0.12"
+
+[service]
+a = "10.77.0.1/24"
+b = "10.77.0.2/24"
+"#;
+
+    #[test]
+    fn a_file_reads_and_is_written_the_same() {
+        let file = SiteFile::parse(EXAMPLE).unwrap();
+        assert_eq!(file.text, EXAMPLE);
+        assert_eq!(file.site.to_file().unwrap().text, EXAMPLE);
+    }
+
+    #[test]
+    fn mistakes_are_caught() {
+        for (from, to) in [
+            ("side = \"a\"", "side = \"c\""),
+            ("10.77.0.11/24", "10.77.0.11"),
+            ("10.77.0.11/24", "10.77.0.11/33"),
+            ("10.77.0.2/24", "10.77.0.1/24"),
+            ("first", "frist"),
+            ("domain = \"example.test\"\n", ""),
+        ] {
+            assert!(SiteFile::parse(&EXAMPLE.replace(from, to)).is_err(), "{to}");
+        }
+    }
+}
