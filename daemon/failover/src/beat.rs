@@ -47,7 +47,7 @@ pub struct Facts {
     pub healthy: bool,
     /// Why not, in a few words; empty when healthy.
     pub trouble: String,
-    /// Clients can reach it, as far as it knows. Already settled: it does not flutter.
+    /// Clients can reach it, as far as it knows: it says no at once, and yes once that has settled.
     pub reachable: bool,
     /// It wants to serve; false after a handover.
     pub willing: bool,
@@ -57,6 +57,8 @@ pub struct Facts {
     pub yields: Option<u64>,
     /// It stops in order.
     pub goodbye: bool,
+    /// Where side a wants the link of the boxes: on the LAN, not on the crossover.
+    pub link_over_lan: bool,
     pub listener: Option<Listener>,
 }
 
@@ -195,6 +197,7 @@ mod tests {
                 claim: None,
                 yields: None,
                 goodbye: false,
+                link_over_lan: false,
                 listener: Some(Listener { link_local: [0xfe; 16], port: 7400 }),
             },
         }
@@ -239,6 +242,6 @@ mod tests {
     }
 
     const GOLDEN: &str = "010101ef9bafcdf8acd1910107de0201ac020c01050101000103010001010001\
-                          00000001fefefefefefefefefefefefefefefefee839c8bf64661f4af0f170ed\
-                          72dd830f3bbe";
+                          0000000001fefefefefefefefefefefefefefefefee83955b5ad246bce4a9c1c\
+                          e5244f8901b7e7";
 }

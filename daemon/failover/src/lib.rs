@@ -295,12 +295,13 @@ impl Failover {
             replica: self.view.replica,
             healthy: self.view.healthy,
             trouble: beat::shorten(&self.view.trouble),
-            reachable: self.reach.settled(),
+            reachable: self.reach.settled() && self.reach.now(),
             willing: self.view.willing,
             holds: self.addresses.held,
             claim: self.view.claim.as_ref().map(|claim| claim.told),
             yields: self.view.yields,
             goodbye: self.view.goodbye,
+            link_over_lan: self.link.over_lan,
             listener: self.link.own_listener,
         }
     }

@@ -14,6 +14,10 @@ pub const RESUME_LISTEN: Duration = Duration::from_millis(100);
 /// A path that brought nothing for this long is not used for the link while another does.
 pub const PATH_SILENT: Duration = Duration::from_millis(300);
 
+/// The crossover must have been missing for this long before the link moves; two heartbeats. A lost carrier
+/// is not waited for.
+pub const LAN_ONLY_SETTLE: Duration = Duration::from_millis(100);
+
 /// The crossover must be heard this long without a break before the link goes back to it.
 pub const CROSSOVER_SETTLE: Duration = Duration::from_secs(5);
 

@@ -1,18 +1,20 @@
 //! On which cable the replication link is to run: the crossover, or the LAN while the crossover is silent
 //! and the LAN is not. Going back takes 5 s of unbroken heartbeats, so a loose plug does not make
-//! the link jump.
+//! the link jump. Side a chooses and side b follows while it hears a: two opinions would make no link.
 
 use std::time::Instant;
 
 use crate::beat::Listener;
-use crate::limits::CROSSOVER_SETTLE;
-use crate::{Failover, Output, Path};
+use crate::limits::{CROSSOVER_SETTLE, LAN_ONLY_SETTLE};
+use crate::{Failover, Output, Path, Side, words};
 
 /// The present choice.
 #[derive(Default)]
 pub(crate) struct LinkChoice {
     pub own_listener: Option<Listener>,
-    over_lan: bool,
+    pub over_lan: bool,
+    /// Since when the LAN works and the crossover does not.
+    lan_only_since: Option<Instant>,
 }
 
 impl LinkChoice {
@@ -23,21 +25,31 @@ impl LinkChoice {
 
 impl Failover {
     pub(crate) fn choose_link(&mut self, now: Instant) {
-        let crossover = self.peer.path_works(Path::Crossover, now);
-        let lan = self.peer.path_works(Path::Lan, now);
-        if !self.link.over_lan && !crossover && lan {
-            self.move_link(now, true, "the crossover cable is silent, the LAN is not");
-        } else if self.link.over_lan && crossover && (!lan || self.crossover_settled(now)) {
-            self.move_link(now, false, "the crossover cable works again");
+        let silent = self.peer.silent(now, self.config.dead_after);
+        let over_lan = match self.peer.facts() {
+            Some(facts) if self.config.side == Side::B && !silent => facts.link_over_lan,
+            _ => self.choose(now),
+        };
+        if over_lan != self.link.over_lan {
+            let (what, why) = if over_lan { words::LINK_TO_LAN } else { words::LINK_BACK };
+            self.link.over_lan = over_lan;
+            self.view.link_moves(now);
+            self.emit(Output::Link(self.link.path()));
+            self.event(what, why);
         }
     }
 
-    fn move_link(&mut self, now: Instant, over_lan: bool, why: &str) {
-        self.link.over_lan = over_lan;
-        self.view.link_moves(now);
-        let path = self.link.path();
-        self.emit(Output::Link(path));
-        self.event(if over_lan { "The link moves to the LAN" } else { "The link moves back" }, why);
+    fn choose(&mut self, now: Instant) -> bool {
+        let crossover = self.peer.path_works(Path::Crossover, now);
+        let lan = self.peer.path_works(Path::Lan, now);
+        if crossover || !lan {
+            self.link.lan_only_since = None;
+            return self.link.over_lan && !(crossover && (!lan || self.crossover_settled(now)));
+        }
+        let since = *self.link.lan_only_since.get_or_insert(now);
+        self.link.over_lan
+            || self.peer.path(Path::Crossover).carrier_down
+            || now.saturating_duration_since(since) >= LAN_ONLY_SETTLE
     }
 
     fn crossover_settled(&self, now: Instant) -> bool {

@@ -61,7 +61,8 @@ impl Reach {
         self.carrier_lost.is_none() && self.gateway_lost.is_none()
     }
 
-    /// What is told to the peer and decided by.
+    /// What decides about this box's own address. The peer is told no as soon as [`Reach::now`] says
+    /// so: then it is not counted on to serve in this box's place.
     #[must_use]
     pub fn settled(&self) -> bool {
         self.settled

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | peer silent on every path, gateway reachable | alone, both addresses | `dead_after` since its last heartbeat |
 //! | peer silent on every path, gateway or LAN carrier gone | alone, own address only | `dead_after` |
-//! | crossover cut, another path up | nothing but the link moves to the LAN | carrier loss: at once; else 300 ms |
+//! | crossover cut, another path up | nothing but the link moves to the LAN | carrier loss: at once; else 400 ms |
 //! | crossover heard again | the link moves back | 5 s without a break |
 //! | LAN port dead here, peer reachable | the peer takes this box's address, view stays both | 200 ms + one heartbeat |
 //! | gateway gone here, peer reachable | likewise | 2 s + one heartbeat |
@@ -122,7 +122,7 @@ pub struct AddressRow {
 }
 
 /// Which view.
-pub const VIEW: &[ViewRow] = &[
+pub static VIEW: &[ViewRow] = &[
     row(&[Standing::Both], None, &[Seen::Alone], None, ViewStep::StepBack),
     row(&[], Some(false), &[], None, ViewStep::Stay),
     row(&[Standing::Alone], None, &[], None, ViewStep::Stay),
@@ -146,7 +146,7 @@ pub const VIEW: &[ViewRow] = &[
 ];
 
 /// Which addresses.
-pub const ADDRESSES: &[AddressRow] = &[
+pub static ADDRESSES: &[AddressRow] = &[
     own(&[Me::Out], &[], Want::Release, "this box is not in service"),
     own(&[Me::Cut], &[Beside::Fit], Want::Release, "clients reach the other box and not this one"),
     own(&[Me::Resting], &[Beside::Fit], Want::Release, "it is handed over to the other box"),

@@ -11,6 +11,12 @@ pub(crate) const PEER_CLAIMS: &str = "the other box asked for it; this one joins
 pub(crate) const PAUSED: &str =
     "this box stood still for a moment and looks again before it serves";
 pub(crate) const NO_HANDOVER: &str = "it is not in service, or did not answer in time";
+pub(crate) const LINK_TO_LAN: (&str, &str) = (
+    "The link between the boxes moves to the LAN",
+    "the crossover cable is silent, the LAN is not",
+);
+pub(crate) const LINK_BACK: (&str, &str) =
+    ("The link between the boxes moves back to its own cable", "the crossover cable works again");
 
 /// What an alarm says when it is raised, and when it is over.
 pub(crate) fn alarm(kind: AlarmKind, raised: bool) -> String {
