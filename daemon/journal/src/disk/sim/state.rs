@@ -1,0 +1,183 @@
+//! What the simulated disk holds, and what a power cut leaves of it.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::SimFile;
+use super::SimOp;
+
+pub const SECTOR_BYTES: usize = 512;
+type Sector = [u8; SECTOR_BYTES];
+
+#[derive(Debug, Default)]
+pub struct Shared {
+    pub inodes: BTreeMap<u64, SimInode>,
+    pub last_inode: u64,
+    pub names: BTreeMap<String, u64>,
+    pub durable_names: BTreeMap<String, u64>,
+    pub name_changes: Vec<NameChange>,
+    pub faults: Vec<Fault>,
+    pub capacity: Option<u64>,
+    /// `Some(u64::MAX)`: the power is gone.
+    pub power_left: Option<u64>,
+    pub operations: u64,
+    pub epoch: u64,
+    pub random: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct SimInode {
+    pub live: Vec<u8>,
+    /// Each state that a sector had since the last sync, the durable one first; the live one is left out.
+    pub unsynced: BTreeMap<u64, Vec<Sector>>,
+    /// Likewise for the length.
+    pub lengths: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub enum NameChange {
+    Link(String, u64),
+    Rename(String, String),
+    Unlink(String),
+}
+
+#[derive(Debug)]
+pub struct Fault {
+    pub op: SimOp,
+    pub left: u64,
+    pub kind: io::ErrorKind,
+}
+
+impl Shared {
+    pub fn new_inode(&mut self) -> u64 {
+        self.last_inode += 1;
+        self.last_inode
+    }
+
+    pub fn file(&mut self, file: &SimFile) -> io::Result<&mut SimInode> {
+        if file.epoch != self.epoch {
+            return Err(io::Error::other("this file was opened before the power cut"));
+        }
+        Ok(self.inodes.get_mut(&file.inode).expect("inodes go only in a power cut"))
+    }
+
+    pub fn room(&self) -> u64 {
+        let named = self.names.values().map(|inode| self.inodes[inode].live.len() as u64);
+        self.capacity.map_or(1 << 40, |capacity| capacity.saturating_sub(named.sum()))
+    }
+
+    pub fn injected(&mut self, op: SimOp) -> io::Result<()> {
+        let mut due = None;
+        for (i, fault) in self.faults.iter_mut().enumerate().filter(|(_, fault)| fault.op == op) {
+            match fault.left {
+                0 => due = due.or(Some(i)),
+                _ => fault.left -= 1,
+            }
+        }
+        due.map_or(Ok(()), |i| Err(self.faults.remove(i).kind.into()))
+    }
+
+    pub fn change_names(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.name_changes.push(change);
+    }
+
+    pub fn crash(&mut self) {
+        let survive = self.below(self.name_changes.len() as u64 + 1) as usize;
+        let mut names = std::mem::take(&mut self.durable_names);
+        self.name_changes[..survive].iter().for_each(|change| change.apply(&mut names));
+        self.names = names;
+        // Whole power cuts that lose nothing or everything are as likely as mixed ones.
+        let keep_percent = [0, 10, 50, 90, 100][self.below(5) as usize];
+        let mut inodes = std::mem::take(&mut self.inodes);
+        inodes.retain(|inode, _| self.names.values().any(|named| named == inode));
+        for file in inodes.values_mut() {
+            self.tear(file, keep_percent);
+        }
+        self.inodes = inodes;
+        self.durable_names = self.names.clone();
+        self.name_changes.clear();
+        self.reset();
+    }
+
+    fn tear(&mut self, file: &mut SimInode, keep_percent: u64) {
+        let length = file.live.len();
+        for (sector, versions) in std::mem::take(&mut file.unsynced) {
+            if versions.is_empty() || self.below(100) < keep_percent {
+                continue;
+            }
+            let chosen = versions[self.below(versions.len() as u64) as usize];
+            let from = sector as usize * SECTOR_BYTES;
+            let to = (from + SECTOR_BYTES).min(length);
+            if from < to {
+                file.live[from..to].copy_from_slice(&chosen[..to - from]);
+            }
+        }
+        let lengths = std::mem::take(&mut file.lengths);
+        if !lengths.is_empty() && self.below(100) >= keep_percent {
+            file.live.resize(lengths[self.below(lengths.len() as u64) as usize], 0);
+        }
+    }
+
+    /// Old handles are dead, faults are forgotten, the power is on.
+    pub fn reset(&mut self) {
+        self.epoch += 1;
+        self.power_left = None;
+        self.faults.clear();
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood 2014).
+    fn next(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.random ^ (self.random >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+impl SimInode {
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let end = offset + bytes.len();
+        for sector in offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES) {
+            let from = (sector * SECTOR_BYTES).min(self.live.len());
+            let to = (from + SECTOR_BYTES).min(self.live.len());
+            let mut version = [0; SECTOR_BYTES];
+            version[..to - from].copy_from_slice(&self.live[from..to]);
+            self.unsynced.entry(sector as u64).or_default().push(version);
+        }
+        if end > self.live.len() {
+            self.resize(end);
+        }
+        self.live[offset..end].copy_from_slice(bytes);
+    }
+
+    pub fn resize(&mut self, length: usize) {
+        self.lengths.push(self.live.len());
+        self.live.resize(length, 0);
+    }
+}
+
+impl NameChange {
+    pub fn apply(&self, names: &mut BTreeMap<String, u64>) {
+        match self {
+            NameChange::Link(name, inode) => {
+                names.insert(name.clone(), *inode);
+            }
+            NameChange::Rename(from, to) => {
+                if let Some(inode) = names.remove(from) {
+                    names.insert(to.clone(), inode);
+                }
+            }
+            NameChange::Unlink(name) => {
+                names.remove(name);
+            }
+        }
+    }
+}

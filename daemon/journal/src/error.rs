@@ -1,0 +1,75 @@
+//! What can go wrong, by whose fault it is.
+
+use std::io;
+
+use record::{Address, FrameError};
+use thiserror::Error;
+
+use crate::log::Position;
+
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Error {
+    // The disk.
+    /// Nothing is lost: what waits stays in memory, and the next flush tries again.
+    #[error("the disk is full: cannot {doing} {file}")]
+    DiskFull { doing: &'static str, file: String },
+    /// The disk failed. When this happened while writing, the log is [`Error::Broken`] from then on.
+    #[error("cannot {doing} {file}: {reason}")]
+    Disk { doing: &'static str, file: String, kind: io::ErrorKind, reason: String },
+    /// The disk failed while writing, so nobody knows what is durable until the log is opened again.
+    #[error("the log takes nothing more since this happened: {0}")]
+    Broken(Box<Error>),
+
+    // What is on the disk.
+    /// One record cannot be read. The others can; the peer has this one.
+    #[error("record {address:?} at {position:?} is damaged: {damage}")]
+    Damaged { position: Option<Position>, address: Option<Address>, damage: Damage },
+    /// A segment as a whole cannot be used: a header with both copies bad, another log's file, a format
+    /// that this version does not know.
+    #[error("{file} is no segment of this log: {reason}")]
+    Segment { file: String, reason: String },
+
+    // The caller.
+    /// The records of a writer come in order, each once.
+    #[error("{address:?} is not the next of its writer: expected index {expected}")]
+    OutOfTurn { address: Address, expected: u64 },
+    /// The frame to append is none.
+    #[error("not a frame: {0}")]
+    Frame(#[from] FrameError),
+    /// Asked for a record that this log does not hold.
+    #[error("{address:?} is not held here: the log has {held} records of that writer")]
+    NotHeld { address: Address, held: u64 },
+    #[error("position {position} is not before the end {end}")]
+    BeyondEnd { position: Position, end: Position },
+    /// More than [`crate::limits::UNWRITTEN_BYTES_MAX`] wait for the disk: append again after a flush.
+    #[error("{bytes} bytes wait for the disk already")]
+    Backlog { bytes: usize },
+    #[error("the configuration is wrong: {reason}")]
+    Config { reason: &'static str },
+    #[error("the operating system gives no thread: {reason}")]
+    Thread { reason: String },
+}
+
+/// What is wrong with one record on the disk.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Damage {
+    #[error("its place holds nothing that can be read")]
+    Hole,
+    #[error("its place holds an entry of another place")]
+    Entry,
+    #[error("its segment is gone")]
+    NoSegment,
+    /// [`FrameError::Content`] here means a whole frame in a format that this version cannot read.
+    #[error("{0}")]
+    Frame(FrameError),
+}
+
+/// For `map_err`: names what was being done to which file, and tells a full disk from a broken one.
+pub(crate) fn disk_error(doing: &'static str, file: &str) -> impl Fn(io::Error) -> Error {
+    move |error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::DiskFull { doing, file: file.into() }
+        }
+        kind => Error::Disk { doing, file: file.into(), kind, reason: error.to_string() },
+    }
+}

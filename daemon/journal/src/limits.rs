@@ -1,0 +1,41 @@
+//! Every limit of the log.
+
+use record::limits::FRAME_BYTES_MAX;
+
+/// Segments are this long unless the caller says otherwise.
+pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Offsets within a segment are kept in 32 bits, with room for one frame that is larger than the rest.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// One write and one `fdatasync` carry at most this much (or a single record).
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Records that wait for the disk may hold this much memory; [`crate::Log::append`] refuses more.
+pub const UNWRITTEN_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Side indexes of sealed segments kept in memory, all together.
+pub const INDEX_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Sealed segments kept open.
+pub const OPEN_SEGMENTS_MAX: usize = 32;
+
+/// A scan or a recovery reads this much at a time.
+pub const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// A side index file longer than this is not read but built anew.
+pub const INDEX_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A segment header longer than this is not a header: a quarter of a million writers.
+pub const HEADER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The next segment is zeroed ahead only while this many more would still fit on the disk.
+pub const ZERO_AHEAD_SPARE_SEGMENTS: u64 = 2;
+
+/// Zeroing syncs each time it has written this much, so that it never piles up before a commit.
+pub const ZERO_SYNC_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The committer tries again after this long when the disk was full.
+pub const FULL_RETRY_MS: u64 = 1000;
+
+const _: () = assert!(FRAME_BYTES_MAX < WINDOW_BYTES && FRAME_BYTES_MAX < BATCH_BYTES_MAX);

@@ -1,0 +1,288 @@
+//! The log in memory: what is held, what waits for the disk.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use record::{Address, Record, Vector, Writer};
+
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::limits::{SEGMENT_BYTES, SEGMENT_BYTES_MAX, UNWRITTEN_BYTES_MAX};
+use crate::read::Cache;
+use crate::segment::entry::{FrameHead, chain};
+use crate::segment::header::Table;
+use crate::segment::index::SegmentIndex;
+use crate::spare::Spare;
+
+/// The place of a record in this box's log, counted from 0, for ever. The peer's log has other positions.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Position(pub u64);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// 128 random bits: the id of the log when the directory holds none yet. Never leaves the box.
+    pub new_log_id: u128,
+    /// A segment is sealed when the next record would make it longer than this.
+    pub segment_bytes: u64,
+    /// Segments grow as they are written; nothing is zeroed ahead. Slower, but writes every byte once.
+    pub grow_only: bool,
+}
+
+impl Config {
+    /// The usual: [`SEGMENT_BYTES`], zeroed ahead.
+    #[must_use]
+    pub fn new(new_log_id: u128) -> Config {
+        Config { new_log_id, segment_bytes: SEGMENT_BYTES, grow_only: false }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.segment_bytes {
+            0..=SEGMENT_BYTES_MAX => Ok(()),
+            _ => Err(Error::Config { reason: "segments are too long" }),
+        }
+    }
+}
+
+/// One segment, for the status page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SegmentInfo {
+    pub first: Position,
+    pub records: u64,
+    pub bytes: u64,
+    pub sealed: bool,
+}
+
+/// The log. All methods take `&self`; any thread may call any of them.
+#[derive(Debug)]
+pub struct Log<D: Disk> {
+    pub(crate) disk: D,
+    pub(crate) config: Config,
+    pub(crate) id: u128,
+    /// Held for moments only, never while the disk works.
+    pub(crate) state: Mutex<State<D>>,
+    /// With `state`: something waits for the disk.
+    pub(crate) work: Condvar,
+    /// Held by whoever writes. Taken before `state`.
+    pub(crate) tail: Mutex<Tail<D>>,
+    pub(crate) spare: Mutex<Spare<D>>,
+    /// With `spare`: the spare was used.
+    pub(crate) spare_used: Condvar,
+    pub(crate) cache: Mutex<Cache<D>>,
+}
+
+/// What readers and appenders share.
+#[derive(Debug)]
+pub(crate) struct State<D: Disk> {
+    pub(crate) writers: BTreeMap<Writer, Held>,
+    pub(crate) end: u64,
+    pub(crate) synced: u64,
+    /// The records from `synced` to `end`.
+    pub(crate) unwritten: VecDeque<Unwritten>,
+    pub(crate) unwritten_at: HashMap<Address, u64>,
+    pub(crate) unwritten_bytes: usize,
+    /// Oldest first.
+    pub(crate) sealed: Vec<Sealed>,
+    pub(crate) live: Live<D>,
+    /// What broke the log.
+    pub(crate) broken: Option<Error>,
+}
+
+/// One writer's journal as far as it is held.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) count: u64,
+    pub(crate) hash: u64,
+    /// Which segments its records are in, ascending.
+    pub(crate) runs: Vec<Run>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) first_index: u64,
+    pub(crate) segment: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) address: Address,
+    pub(crate) frame: Arc<[u8]>,
+    /// Running hash, this record included.
+    pub(crate) hash: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sealed {
+    pub(crate) first: u64,
+    pub(crate) records: u32,
+    pub(crate) bytes: u64,
+}
+
+/// The segment that grows.
+#[derive(Debug)]
+pub(crate) struct Live<D: Disk> {
+    pub(crate) first: u64,
+    pub(crate) file: Arc<D::File>,
+    pub(crate) index: SegmentIndex,
+}
+
+/// What only the writing thread needs.
+#[derive(Debug)]
+pub(crate) struct Tail<D: Disk> {
+    pub(crate) first: u64,
+    pub(crate) file: Arc<D::File>,
+    pub(crate) data_end: u64,
+    /// What is durable of each writer.
+    pub(crate) table: Table,
+    pub(crate) buffer: Vec<u8>,
+}
+
+impl<D: Disk> Log<D> {
+    /// Takes a record in at the end. Readers see it at once; it is durable after a flush. Costs one
+    /// encoding and no I/O.
+    ///
+    /// # Errors
+    /// [`Error::OutOfTurn`], [`Error::Backlog`], [`Error::Broken`]; nothing is taken in then.
+    pub fn append(&self, record: &Record) -> Result<Position, Error> {
+        self.check_turn(record.address())?;
+        self.take_in(record.address(), record.encode().into())
+    }
+
+    /// Like [`Log::append`] for a frame as it came over the cable: its bytes are kept as they are, also
+    /// when this version cannot read all of what they say.
+    ///
+    /// # Errors
+    /// As [`Log::append`], and [`Error::Frame`] or [`Error::Damaged`] when it is not exactly one whole frame.
+    pub fn append_frame(&self, frame: &[u8]) -> Result<Position, Error> {
+        let head = FrameHead::read(frame).map_err(|damage| Error::Damaged {
+            position: None,
+            address: None,
+            damage,
+        })?;
+        if head.length != frame.len() {
+            return Err(record::FrameError::Length { got: frame.len() }.into());
+        }
+        self.take_in(head.address, frame.into())
+    }
+
+    /// Everything up to here survives a power cut.
+    #[must_use]
+    pub fn synced(&self) -> Position {
+        Position(self.lock().synced)
+    }
+
+    /// The position that the next record gets.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        Position(self.lock().end)
+    }
+
+    /// How many records of each writer are held, those included that wait for the disk.
+    #[must_use]
+    pub fn vector(&self) -> Vector {
+        self.lock().writers.iter().map(|(writer, held)| (*writer, held.count)).collect()
+    }
+
+    /// How many records of one writer are held: the index that its next must have.
+    #[must_use]
+    pub fn count(&self, writer: Writer) -> u64 {
+        self.lock().count(writer)
+    }
+
+    /// The log's id: another one means another disk.
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        self.id
+    }
+
+    /// Length of all segments, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments().iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Bytes that wait for the disk; grows up to [`UNWRITTEN_BYTES_MAX`] when it is slow or full.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        self.lock().unwritten_bytes
+    }
+
+    /// Oldest first; what waits for the disk is not counted.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        let state = self.lock();
+        let live = SegmentInfo {
+            first: Position(state.live.first),
+            records: state.live.index.records().into(),
+            bytes: state.live.index.data_end(),
+            sealed: false,
+        };
+        let sealed = state.sealed.iter().map(|segment| SegmentInfo {
+            first: Position(segment.first),
+            records: segment.records.into(),
+            bytes: segment.bytes,
+            sealed: true,
+        });
+        sealed.chain([live]).collect()
+    }
+
+    /// What the disk still has room for, bytes.
+    ///
+    /// # Errors
+    /// [`Error::Disk`]
+    pub fn free_bytes(&self) -> Result<u64, Error> {
+        self.disk.free_bytes().map_err(crate::error::disk_error("measure", "the disk"))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<D>> {
+        self.state.lock().expect("no thread panics while it holds the log's state")
+    }
+
+    /// Before the work of encoding.
+    fn check_turn(&self, address: Address) -> Result<(), Error> {
+        self.lock().check_turn(address)
+    }
+
+    fn take_in(&self, address: Address, frame: Arc<[u8]>) -> Result<Position, Error> {
+        let mut state = self.lock();
+        state.check_turn(address)?;
+        let position = state.end;
+        let held = state.writers.entry(address.writer).or_default();
+        held.count += 1;
+        held.hash = chain(held.hash, &frame);
+        let hash = held.hash;
+        state.end += 1;
+        state.unwritten_bytes += frame.len();
+        state.unwritten_at.insert(address, position);
+        state.unwritten.push_back(Unwritten { address, frame, hash });
+        drop(state);
+        self.work.notify_one();
+        Ok(Position(position))
+    }
+}
+
+impl<D: Disk> State<D> {
+    pub(crate) fn count(&self, writer: Writer) -> u64 {
+        self.writers.get(&writer).map_or(0, |held| held.count)
+    }
+
+    fn check_turn(&self, address: Address) -> Result<(), Error> {
+        if let Some(error) = &self.broken {
+            return Err(Error::Broken(Box::new(error.clone())));
+        }
+        let expected = self.count(address.writer);
+        if address.index != expected {
+            return Err(Error::OutOfTurn { address, expected });
+        }
+        if self.unwritten_bytes >= UNWRITTEN_BYTES_MAX {
+            return Err(Error::Backlog { bytes: self.unwritten_bytes });
+        }
+        Ok(())
+    }
+}

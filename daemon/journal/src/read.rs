@@ -1,0 +1,354 @@
+//! Random access: by writer and index, by position.
+
+use std::sync::{Arc, MutexGuard};
+
+use record::{Address, Record, Vector, Writer};
+
+use crate::disk::Disk;
+use crate::error::{Damage, Error, disk_error};
+use crate::limits::{INDEX_CACHE_BYTES_MAX, INDEX_FILE_BYTES_MAX, OPEN_SEGMENTS_MAX};
+use crate::log::{Held, Log, Position, Sealed, State};
+use crate::segment::entry::{ENTRY_HEAD_BYTES, Salt};
+use crate::segment::header::{Header, Table};
+use crate::segment::index::{Place, SegmentIndex};
+use crate::segment::survey::Survey;
+use crate::segment::{index_file, segment_file};
+
+impl<D: Disk> Log<D> {
+    /// A record, from memory when it waits for the disk still.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`]; [`Error::Damaged`]; [`Error::Disk`].
+    pub fn read(&self, address: Address) -> Result<Record, Error> {
+        let Some(position) = self.position_of(address)? else {
+            let held = self.count(address.writer);
+            return Err(Error::NotHeld { address, held });
+        };
+        let named = |error| match error {
+            Error::Damaged { position, damage, .. } => {
+                Error::Damaged { position, address: Some(address), damage }
+            }
+            other => other,
+        };
+        let record = self.read_at(position).map_err(named)?;
+        if record.address() != address {
+            return Err(damaged(position, Some(address), Damage::Entry));
+        }
+        Ok(record)
+    }
+
+    /// The record at a position.
+    ///
+    /// # Errors
+    /// [`Error::BeyondEnd`]; [`Error::Damaged`]; [`Error::Disk`].
+    pub fn read_at(&self, position: Position) -> Result<Record, Error> {
+        decode(position, &self.frame(position)?)
+    }
+
+    /// The frame at a position, as it goes over the cable.
+    ///
+    /// # Errors
+    /// As [`Log::read_at`].
+    pub fn frame(&self, position: Position) -> Result<Arc<[u8]>, Error> {
+        match self.locate(position)? {
+            Location::Memory(frame) => Ok(frame),
+            Location::Disk(spot) => {
+                let mut entry = vec![0; spot.place.bytes];
+                self.disk
+                    .read_at(&spot.file, spot.place.offset, &mut entry)
+                    .map_err(disk_error("read", &segment_file(spot.segment)))?;
+                Ok(check_entry(self.id, &spot, position, &entry)?.into())
+            }
+        }
+    }
+
+    /// Where a record is; `None` when it is not held.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when the side index cannot be read or built; [`Error::Damaged`] when the segment is
+    /// gone.
+    pub fn position_of(&self, address: Address) -> Result<Option<Position>, Error> {
+        let state = self.lock();
+        if address.index >= state.count(address.writer) {
+            return Ok(None);
+        }
+        if let Some(position) = state.unwritten_at.get(&address) {
+            return Ok(Some(Position(*position)));
+        }
+        let gone =
+            Error::Damaged { position: None, address: Some(address), damage: Damage::NoSegment };
+        let segment = state.segment_of(address).ok_or(gone.clone())?;
+        let ordinal = if segment == state.live.first {
+            state.live.index.ordinal_of(address)
+        } else {
+            drop(state);
+            self.opened(segment)?.index.ordinal_of(address)
+        };
+        ordinal.map(|ordinal| Some(Position(segment + u64::from(ordinal)))).ok_or(gone)
+    }
+
+    /// The lowest position that holds a record which a holder of `vector` lacks; the end when there is
+    /// none. Streaming from here, and leaving out what `vector` has, gives the other everything.
+    ///
+    /// # Errors
+    /// As [`Log::position_of`].
+    pub fn first_missing(&self, vector: &Vector) -> Result<Position, Error> {
+        let mut candidates = self.lock().missing(vector);
+        // Segments ascending: once one has given a position, later ones cannot give a lower one.
+        candidates.sort_unstable();
+        let mut lowest = self.end();
+        for (segment, address) in candidates {
+            if segment > lowest.0 {
+                break;
+            }
+            if let Some(position) = self.position_of(address)? {
+                lowest = lowest.min(position);
+            }
+        }
+        Ok(lowest)
+    }
+
+    /// The running hash over the first `count` records of a writer: equal on two boxes that hold the same.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`]; [`Error::Damaged`], also where the hash was lost with a damaged record;
+    /// [`Error::Disk`].
+    pub fn running_hash(&self, writer: Writer, count: u64) -> Result<u64, Error> {
+        let Some(index) = count.checked_sub(1) else { return Ok(0) };
+        let address = Address { writer, index };
+        if let Some(held) = self.lock().writers.get(&writer).filter(|held| held.count == count) {
+            return Ok(held.hash);
+        }
+        let Some(position) = self.position_of(address)? else {
+            return Err(Error::NotHeld { address, held: self.count(writer) });
+        };
+        match self.locate(position)? {
+            Location::Memory(_) => {
+                let state = self.lock();
+                let waiting = position.0.checked_sub(state.synced);
+                if let Some(one) = waiting.and_then(|at| state.unwritten.get(at as usize)) {
+                    return Ok(one.hash);
+                }
+                drop(state);
+                // Written in the meantime.
+                self.running_hash(writer, count)
+            }
+            Location::Disk(spot) => {
+                let mut head = [0; ENTRY_HEAD_BYTES + 12];
+                self.disk
+                    .read_at(&spot.file, spot.place.offset, &mut head)
+                    .map_err(disk_error("read", &segment_file(spot.segment)))?;
+                let head = Salt::new(self.id, spot.segment).read_head(&head);
+                let hash = head.filter(|_| !spot.place.hole).map(|head| head.hash);
+                hash.ok_or(damaged(position, Some(address), Damage::Hole))
+            }
+        }
+    }
+
+    pub(crate) fn locate(&self, position: Position) -> Result<Location<D>, Error> {
+        let state = self.lock();
+        if position.0 >= state.end {
+            return Err(Error::BeyondEnd { position, end: Position(state.end) });
+        }
+        if let Some(waiting) = position.0.checked_sub(state.synced) {
+            let one = &state.unwritten[waiting as usize];
+            return Ok(Location::Memory(one.frame.clone()));
+        }
+        if position.0 >= state.live.first {
+            let (live, segment) = (&state.live, state.live.first);
+            let (index, file) = (&live.index, live.file.clone());
+            return Spot::of(index, file, segment, position).map(Location::Disk);
+        }
+        let segment = state.sealed_before(position).map(|sealed| sealed.first);
+        drop(state);
+        let segment = segment.ok_or(damaged(position, None, Damage::NoSegment))?;
+        let opened = self.opened(segment)?;
+        Spot::of(&opened.index, opened.file.clone(), segment, position).map(Location::Disk)
+    }
+
+    /// A sealed segment with its index, from the cache when it is there.
+    fn opened(&self, first: u64) -> Result<Arc<Opened<D>>, Error> {
+        if let Some(opened) = self.cache().get(first) {
+            return Ok(opened);
+        }
+        let name = segment_file(first);
+        let file = self.disk.open(&name).map_err(disk_error("open", &name))?;
+        let records = self.lock().records_of(first);
+        let index = match self.kept_index(first, records) {
+            Some(index) => index,
+            None => self.rebuild_index(&file, &name, first, records)?,
+        };
+        let opened = Arc::new(Opened { file: Arc::new(file), index });
+        self.cache().insert(first, opened.clone());
+        Ok(opened)
+    }
+
+    fn kept_index(&self, first: u64, records: u32) -> Option<SegmentIndex> {
+        let file = self.disk.open(&index_file(first)).ok()?;
+        let length = self.disk.length(&file).ok().filter(|n| *n <= INDEX_FILE_BYTES_MAX)?;
+        let mut bytes = vec![0; length as usize];
+        self.disk.read_at(&file, 0, &mut bytes).ok()?;
+        SegmentIndex::decode(&bytes, self.id, first, records)
+    }
+
+    fn rebuild_index(
+        &self,
+        file: &D::File,
+        name: &str,
+        first: u64,
+        records: u32,
+    ) -> Result<SegmentIndex, Error> {
+        let header = Header::read(&self.disk, file, name)?;
+        let after = self.table_after(first, records)?;
+        let survey = Survey::of(&self.disk, file, name, &header)?;
+        let verdict = survey.judge_sealed(&header, records, &after);
+        if verdict.damaged.is_empty() {
+            tracing::info!(file = name, "a side index was built anew");
+            self.keep_index_file(first, &verdict.index.encode(self.id, first));
+        } else {
+            // Not kept: a disk that reads badly today may read better tomorrow.
+            tracing::error!(file = name, damaged = ?verdict.damaged, "damaged records");
+        }
+        Ok(verdict.index)
+    }
+
+    /// What was held when the segment after `first` began.
+    fn table_after(&self, first: u64, records: u32) -> Result<Table, Error> {
+        let name = segment_file(first + u64::from(records));
+        let next = self.disk.open(&name).map_err(disk_error("open", &name))?;
+        Ok(Header::read(&self.disk, &next, &name)?.table)
+    }
+
+    pub(crate) fn cache(&self) -> MutexGuard<'_, Cache<D>> {
+        self.cache.lock().expect("no thread panics while it holds the cache")
+    }
+}
+
+/// Where the bytes of a record are.
+pub(crate) enum Location<D: Disk> {
+    Memory(Arc<[u8]>),
+    Disk(Spot<D>),
+}
+
+pub(crate) struct Spot<D: Disk> {
+    pub(crate) file: Arc<D::File>,
+    pub(crate) segment: u64,
+    pub(crate) place: Place,
+    /// The entries of the segment end here, as far as they are written.
+    pub(crate) data_end: u64,
+}
+
+impl<D: Disk> Spot<D> {
+    fn of(
+        index: &SegmentIndex,
+        file: Arc<D::File>,
+        segment: u64,
+        position: Position,
+    ) -> Result<Spot<D>, Error> {
+        let place = u32::try_from(position.0 - segment).ok().and_then(|o| index.place(o));
+        let place = place.ok_or(damaged(position, None, Damage::NoSegment))?;
+        Ok(Spot { file, segment, place, data_end: index.data_end() })
+    }
+}
+
+/// The frame in an entry that was read, when it is the one that should be there.
+pub(crate) fn check_entry<'a, D: Disk>(
+    log_id: u128,
+    spot: &Spot<D>,
+    position: Position,
+    entry: &'a [u8],
+) -> Result<&'a [u8], Error> {
+    if spot.place.hole {
+        return Err(damaged(position, None, Damage::Hole));
+    }
+    match Salt::new(log_id, spot.segment).read_head(entry) {
+        None => Err(damaged(position, None, Damage::Hole)),
+        Some(head) if u64::from(head.ordinal) != position.0 - spot.segment => {
+            Err(damaged(position, None, Damage::Entry))
+        }
+        Some(_) => Ok(&entry[ENTRY_HEAD_BYTES..]),
+    }
+}
+
+pub(crate) fn decode(position: Position, frame: &[u8]) -> Result<Record, Error> {
+    record::decode(frame).map_err(|error| damaged(position, None, Damage::Frame(error)))
+}
+
+pub(crate) fn damaged(position: Position, address: Option<Address>, damage: Damage) -> Error {
+    Error::Damaged { position: Some(position), address, damage }
+}
+
+impl<D: Disk> State<D> {
+    /// The segment that holds a written record.
+    fn segment_of(&self, address: Address) -> Option<u64> {
+        self.writers.get(&address.writer)?.segment_of(address.index)
+    }
+
+    fn sealed_before(&self, position: Position) -> Option<&Sealed> {
+        let after = self.sealed.partition_point(|sealed| sealed.first <= position.0);
+        self.sealed.get(after.checked_sub(1)?)
+    }
+
+    fn records_of(&self, first: u64) -> u32 {
+        self.sealed_before(Position(first)).map_or(0, |sealed| sealed.records)
+    }
+
+    /// The first record of each writer that a holder of `vector` lacks, each with its segment.
+    fn missing(&self, vector: &Vector) -> Vec<(u64, Address)> {
+        let mut missing = Vec::new();
+        for (writer, held) in &self.writers {
+            let index = vector.get(writer).copied().unwrap_or(0);
+            if index < held.count {
+                let segment = held.segment_of(index).unwrap_or(self.live.first);
+                missing.push((segment, Address { writer: *writer, index }));
+            }
+        }
+        missing
+    }
+}
+
+impl Held {
+    fn segment_of(&self, index: u64) -> Option<u64> {
+        let after = self.runs.partition_point(|run| run.first_index <= index);
+        Some(self.runs.get(after.checked_sub(1)?)?.segment)
+    }
+}
+
+/// A sealed segment that is open.
+#[derive(Debug)]
+pub(crate) struct Opened<D: Disk> {
+    pub(crate) file: Arc<D::File>,
+    pub(crate) index: SegmentIndex,
+}
+
+/// The sealed segments that were read last; the last used is last.
+#[derive(Debug)]
+pub(crate) struct Cache<D: Disk> {
+    opened: Vec<(u64, Arc<Opened<D>>)>,
+}
+
+impl<D: Disk> Cache<D> {
+    pub(crate) fn new() -> Cache<D> {
+        Cache { opened: Vec::new() }
+    }
+
+    fn get(&mut self, first: u64) -> Option<Arc<Opened<D>>> {
+        let at = self.opened.iter().rposition(|(segment, _)| *segment == first)?;
+        self.opened[at..].rotate_left(1);
+        self.opened.last().map(|(_, opened)| opened.clone())
+    }
+
+    pub(crate) fn insert(&mut self, first: u64, opened: Arc<Opened<D>>) {
+        self.opened.retain(|(segment, _)| *segment != first);
+        self.opened.push((first, opened));
+        let bytes = |opened: &[(u64, Arc<Opened<D>>)]| {
+            opened.iter().map(|(_, opened)| opened.index.memory_bytes()).sum::<usize>()
+        };
+        // The newest always stays.
+        while self.opened.len() > OPEN_SEGMENTS_MAX
+            || (self.opened.len() > 1 && bytes(&self.opened) > INDEX_CACHE_BYTES_MAX)
+        {
+            self.opened.remove(0);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! A segment's header: whose it is, where it begins, what was held before it.
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 8 | magic `TPLOGSEG` |
+//! | 8 | 4 | format version, 1 |
+//! | 12 | 4 | length of the header, bytes, without padding |
+//! | 16 | 16 | id of the log |
+//! | 32 | 8 | first position |
+//! | 40 | 4 | number of writers |
+//! | 44 | 33 each | writer (side, incarnation), records held before this segment, their running hash |
+//! | | 4 | CRC32C of all before |
+//!
+//! Padded to whole pages and written twice, so that one bad page costs nothing. Entries follow.
+
+use std::collections::BTreeMap;
+
+use record::{Side, Writer};
+
+use crate::disk::Disk;
+use crate::error::{Error, disk_error};
+use crate::limits::HEADER_BYTES_MAX;
+
+const MAGIC: [u8; 8] = *b"TPLOGSEG";
+const VERSION: u32 = 1;
+const FIXED_BYTES: usize = 44;
+const WRITER_BYTES: usize = 33;
+const PAGE_BYTES: usize = 4096;
+
+/// How far one writer's journal is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Mark {
+    pub count: u64,
+    pub hash: u64,
+}
+
+pub type Table = BTreeMap<Writer, Mark>;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Header {
+    pub log_id: u128,
+    /// Position of the segment's first record.
+    pub first: u64,
+    /// What was held before it.
+    pub table: Table,
+}
+
+impl Header {
+    /// Where the entries begin.
+    pub fn data_start(&self) -> u64 {
+        2 * padded(FIXED_BYTES + self.table.len() * WRITER_BYTES + 4) as u64
+    }
+
+    /// Both copies.
+    pub fn encode(&self) -> Vec<u8> {
+        let length = FIXED_BYTES + self.table.len() * WRITER_BYTES + 4;
+        let mut out = Vec::with_capacity(2 * padded(length));
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&(length as u32).to_le_bytes());
+        out.extend_from_slice(&self.log_id.to_le_bytes());
+        out.extend_from_slice(&self.first.to_le_bytes());
+        out.extend_from_slice(&(self.table.len() as u32).to_le_bytes());
+        for (writer, mark) in &self.table {
+            out.push(matches!(writer.side, Side::B) as u8);
+            out.extend_from_slice(&writer.incarnation.to_le_bytes());
+            out.extend_from_slice(&mark.count.to_le_bytes());
+            out.extend_from_slice(&mark.hash.to_le_bytes());
+        }
+        out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
+        out.resize(padded(length), 0);
+        out.extend_from_within(..);
+        out
+    }
+
+    /// Reads the header of an open segment: the first copy that is whole.
+    ///
+    /// # Errors
+    /// [`Error::Segment`] when neither is, [`Error::Disk`].
+    pub fn read<D: Disk>(disk: &D, file: &D::File, name: &str) -> Result<Header, Error> {
+        let length = disk.length(file).map_err(disk_error("measure", name))?;
+        let mut reason = String::from("it is empty");
+        // The second copy begins where the padded first ends, and the first may be too bad to tell where.
+        let starts = (0..length.min(2 * HEADER_BYTES_MAX as u64)).step_by(PAGE_BYTES);
+        for start in starts {
+            match read_copy(disk, file, start) {
+                Ok(header) => {
+                    if start > 0 {
+                        tracing::warn!(file = name, "the first copy of the header is bad");
+                    }
+                    return Ok(header);
+                }
+                Err(why) if start == 0 => reason = why,
+                Err(_) => {}
+            }
+        }
+        Err(Error::Segment { file: name.into(), reason })
+    }
+}
+
+fn read_copy<D: Disk>(disk: &D, file: &D::File, start: u64) -> Result<Header, String> {
+    let mut bytes = vec![0; PAGE_BYTES];
+    let got = disk.read_at(file, start, &mut bytes).map_err(|e| e.to_string())?;
+    bytes.truncate(got);
+    let length = header_length(&bytes)?;
+    if length > bytes.len() {
+        bytes.resize(length, 0);
+        disk.read_at(file, start, &mut bytes).map_err(|e| e.to_string())?;
+    }
+    decode(&bytes[..length])
+}
+
+/// The length that the beginning of a header gives, checked for magic and range.
+fn header_length(bytes: &[u8]) -> Result<usize, String> {
+    let fixed: &[u8; FIXED_BYTES] = bytes.first_chunk().ok_or("it is too short")?;
+    if fixed[..8] != MAGIC {
+        return Err("no header begins here".into());
+    }
+    let length = u32_at(fixed, 12) as usize;
+    if !(FIXED_BYTES + 4..=HEADER_BYTES_MAX).contains(&length) {
+        return Err(format!("its header says it has {length} bytes"));
+    }
+    Ok(length)
+}
+
+fn decode(bytes: &[u8]) -> Result<Header, String> {
+    let (content, crc) = bytes.split_last_chunk::<4>().ok_or("it is too short")?;
+    if crc32c::crc32c(content) != u32::from_le_bytes(*crc) {
+        return Err("the header's checksum is wrong".into());
+    }
+    let version = u32_at(content, 8);
+    if version != VERSION {
+        return Err(format!("format version {version}, this program knows {VERSION}"));
+    }
+    let writers = u32_at(content, 40) as usize;
+    let table = &content[FIXED_BYTES..];
+    if table.len() != writers * WRITER_BYTES {
+        return Err(format!("{writers} writers in {} bytes", table.len()));
+    }
+    let table = table.as_chunks::<WRITER_BYTES>().0.iter().map(|row| {
+        let side = if row[0] == 0 { Side::A } else { Side::B };
+        let writer = Writer { side, incarnation: u128_at(row, 1) };
+        (writer, Mark { count: u64_at(row, 17), hash: u64_at(row, 25) })
+    });
+    Ok(Header { log_id: u128_at(content, 16), first: u64_at(content, 32), table: table.collect() })
+}
+
+fn padded(length: usize) -> usize {
+    length.next_multiple_of(PAGE_BYTES)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..].first_chunk().map_or(0, |b| u32::from_le_bytes(*b))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b))
+}
+
+fn u128_at(bytes: &[u8], at: usize) -> u128 {
+    bytes[at..].first_chunk().map_or(0, |b| u128::from_le_bytes(*b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimDisk;
+
+    fn sample(writers: u64) -> Header {
+        let writer = |i: u64| Writer { side: Side::BOTH[(i % 2) as usize], incarnation: i.into() };
+        let table = (0..writers).map(|i| (writer(i), Mark { count: i * 3, hash: !i })).collect();
+        Header { log_id: 5 << 100, first: 1234, table }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Header, Error> {
+        let disk = SimDisk::new(1);
+        disk.put("x", bytes);
+        Header::read(&disk, &disk.open("x").unwrap(), "x")
+    }
+
+    #[test]
+    fn a_header_of_any_size_survives_the_loss_of_either_copy() {
+        for writers in [0, 1, 100, 123, 124, 1000] {
+            let header = sample(writers);
+            let bytes = header.encode();
+            assert_eq!(bytes.len() as u64, header.data_start());
+            for rot in [None, Some(20), Some(13), Some(bytes.len() / 2 + 20)] {
+                let mut bytes = bytes.clone();
+                rot.inspect(|at| bytes[*at] ^= 0x40);
+                assert_eq!(read(&bytes).as_ref(), Ok(&header), "{writers} writers, rot {rot:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_else_passes_for_a_header() {
+        let mut bytes = sample(2).encode();
+        assert!(read(&bytes[..100]).is_err());
+        assert!(read(&[]).is_err());
+        bytes[40] ^= 1;
+        bytes[PAGE_BYTES + 40] ^= 1;
+        assert!(matches!(read(&bytes), Err(Error::Segment { .. })));
+    }
+}
