@@ -1,4 +1,5 @@
-//! What can be wrong with a command. All of it is the client's fault; the text stands behind `-ERR`.
+//! What can be wrong with a command. All of it is the client's fault; the text stands behind
+//! `-ERR`.
 
 /// A command that cannot be used as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

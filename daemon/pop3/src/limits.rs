@@ -30,7 +30,8 @@ pub struct Limits {
     pub bad_commands_max: u32,
     /// The refused login with this number ends the session.
     pub failed_logins_max: u32,
-    /// Time for one whole command line, and for a TLS handshake; at least ten minutes (RFC 1939 §3).
+    /// Time for one whole command line, and for a TLS handshake; at least ten minutes (RFC 1939
+    /// §3).
     pub command_timeout: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! One connection: what has been said so far and what may come next.
 //!
-//! The commands stand below `session/`. All input goes through [`Session::handle`]; `run` then takes
-//! line after line as long as nothing has to be waited for.
+//! The commands stand below `session/`. All input goes through [`Session::handle`]; `run` then
+//! takes line after line as long as nothing has to be waited for.
 
 mod capa;
 mod delete;
@@ -55,7 +55,8 @@ pub enum Input<'a> {
 pub enum Output {
     /// Write these to the client.
     Send(Vec<u8>),
-    /// Write out all before, drop whatever plaintext was read ahead, and do the handshake as server.
+    /// Write out all before, drop whatever plaintext was read ahead, and do the handshake as
+    /// server.
     StartTls,
     /// Find out, and come back with [`Input::Answer`].
     Ask(Ask),
@@ -77,8 +78,8 @@ pub struct Session {
     /// The latest moment heard of.
     now: Instant,
     deadline: Option<Instant>,
-    /// A message was taken since the last input. Sending it may take long, and the client's time begins
-    /// when it has it: the deadline starts again with the next input, be it only a Tick.
+    /// A message was taken since the last input. Sending it may take long, and the client's time
+    /// begins when it has it: the deadline starts again with the next input, be it only a Tick.
     sent_message: bool,
     bad_commands: u32,
     failed_logins: u32,
@@ -179,8 +180,8 @@ impl Session {
         }
     }
 
-    /// When [`Input::Tick`] is due. `None` while a question is outstanding and after the end. The first
-    /// Tick behind a message ends nothing: sending it may have taken the whole time.
+    /// When [`Input::Tick`] is due. `None` while a question is outstanding and after the end. The
+    /// first Tick behind a message ends nothing: sending it may have taken the whole time.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

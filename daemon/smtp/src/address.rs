@@ -79,7 +79,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// `Path = "<" [ A-d-l ":" ] Mailbox ">"`; also gives what follows. A source route is ignored (§4.1.1.3).
+/// `Path = "<" [ A-d-l ":" ] Mailbox ">"`; also gives what follows. A source route is ignored
+/// (§4.1.1.3).
 pub(crate) fn parse_path(text: &str) -> Result<(Path, &str), Error> {
     let inner = text.strip_prefix('<').ok_or(Error::Address)?;
     let end = end_of_path(inner).ok_or(Error::Address)?;

@@ -9,14 +9,15 @@ pub const AUTH_LINE_BYTES_MAX: usize = 12_288;
 /// Input kept while a question is outstanding. A pipelining client has to stop at DATA
 /// (RFC 2920 §3.1), so this holds more than any group of commands that it may send.
 pub const BUFFERED_INPUT_BYTES_MAX: usize = 256 * 1024;
-/// Longest local part. RFC 5321 §4.5.3.1.1 guarantees 64; bounce addresses of mailing lists exceed it.
+/// Longest local part. RFC 5321 §4.5.3.1.1 guarantees 64; bounce addresses of mailing lists exceed
+/// it.
 pub const LOCAL_PART_BYTES_MAX: usize = 255;
 /// Longest domain, also the longest name accepted in EHLO (RFC 5321 §4.5.3.1.2).
 pub const DOMAIN_BYTES_MAX: usize = 255;
 /// Longest text that a reply quotes from an answer; a reply line has 512 bytes (§4.5.3.1.5).
 pub const REPLY_TEXT_BYTES_MAX: usize = 400;
-/// While a message arrives, its deadline starts again each time this many bytes have come: a peer that
-/// drips single bytes does not hold a connection for ever.
+/// While a message arrives, its deadline starts again each time this many bytes have come: a peer
+/// that drips single bytes does not hold a connection for ever.
 pub const DATA_PROGRESS_BYTES: usize = 64 * 1024;
 
 /// See [`Limits::message_bytes_max`].

@@ -46,7 +46,8 @@ impl LineBuffer {
         *self = LineBuffer::default();
     }
 
-    /// The next whole line, if it is there. A line of more than `bytes_max` before its CRLF is too long.
+    /// The next whole line, if it is there. A line of more than `bytes_max` before its CRLF is too
+    /// long.
     pub(crate) fn take_line(&mut self, bytes_max: usize) -> Option<Line> {
         let Some(at) = self.bytes[self.scanned..].iter().position(|&byte| byte == b'\n') else {
             self.scanned = self.bytes.len();
@@ -91,8 +92,8 @@ mod tests {
 
     #[test]
     fn lines_are_the_same_however_they_arrive() {
-        let input =
-            b"NOOP\r\n12345678\r\n123456789\r\n\r\nbare\nmuch longer than that\r\n123456789\n1234567890\nQUIT\r\nrest";
+        let input = b"NOOP\r\n12345678\r\n123456789\r\n\r\nbare\nmuch longer than that\r\n\
+            123456789\n1234567890\nQUIT\r\nrest";
         let whole = lines(&[input]);
         assert_eq!(
             whole,

@@ -1,7 +1,7 @@
 //! One connection: what has been said so far and what may come next.
 //!
-//! The commands stand in one file each below `session/`. All input goes through [`Session::handle`];
-//! `run` then takes line after line as long as nothing has to be waited for.
+//! The commands stand in one file each below `session/`. All input goes through
+//! [`Session::handle`]; `run` then takes line after line as long as nothing has to be waited for.
 
 mod auth;
 mod data;
@@ -67,7 +67,8 @@ pub enum Input<'a> {
 pub enum Output {
     /// Write these to the peer.
     Send(Vec<u8>),
-    /// Write out all before, drop whatever plaintext was read ahead, and do the handshake as server.
+    /// Write out all before, drop whatever plaintext was read ahead, and do the handshake as
+    /// server.
     StartTls,
     /// Find out, and come back with [`Input::Answer`].
     Ask(Ask),

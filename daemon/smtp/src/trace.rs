@@ -13,7 +13,8 @@ use crate::limits::DOMAIN_BYTES_MAX;
 ///
 /// `hostname` is this server, `queue_id` what its log calls the delivery, `unix_s` the moment in
 /// seconds since 1970 UTC. Whatever is in these and in the envelope, the result is these two fields
-/// and no other. The recipient is named only when it is the only one, so that none learns of another.
+/// and no other. The recipient is named only when it is the only one, so that none learns of
+/// another.
 pub fn trace_headers(envelope: &Envelope, hostname: &str, queue_id: &str, unix_s: i64) -> Vec<u8> {
     let mut text = String::from("Return-Path: <");
     if let Some(from) = &envelope.from {

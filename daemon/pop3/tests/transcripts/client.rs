@@ -30,8 +30,8 @@ pub struct Client {
     pub starting_tls: bool,
 }
 
-/// alice's messages. The entry of the one at index n is 0xab00 + n; the last is Gone, the one before
-/// it cannot be read.
+/// alice's messages. The entry of the one at index n is 0xab00 + n; the last is Gone, the one
+/// before it cannot be read.
 pub const MESSAGES: [&[u8]; 5] = [
     b"Subject: one\r\n\r\nfirst\r\n.second\r\n.\r\nlast",
     b"Subject: two\r\n\r\n",
