@@ -1,0 +1,209 @@
+//! What is asked of the store.
+
+use std::collections::BTreeSet;
+
+use record::{AccountId, Side};
+
+use crate::error::Error;
+use crate::password::{spend_the_time, verify_password};
+use crate::rows::{AccountRow, SettingRow, account_key, address_prefix, decode, key_account};
+use crate::tables::{Table, Tables};
+use crate::users::Users;
+
+/// The setting that lists the pair's mail domains, one a line.
+pub const SETTING_DOMAINS: &str = "domains";
+
+/// A living account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    pub id: AccountId,
+    /// `local@domain`, lower case, unique.
+    ///
+    /// Of two accounts that were created with one address the lower id has it; the other is seen under
+    /// `local-XXXXXXXX@domain` with the beginning of its id. (To come: the lower id shows the mail of
+    /// both.)
+    pub address: String,
+    pub home: Side,
+}
+
+impl Users {
+    /// The account that mail for `address` belongs to; case and outer white space do not count.
+    ///
+    /// # Errors
+    /// When the disk fails; so with every read here.
+    pub fn account_by_address(&self, address: &str) -> Result<Option<Account>, Error> {
+        self.read(|tables| match find(tables, address)? {
+            Some(id) => account(tables, id),
+            None => Ok(None),
+        })
+    }
+
+    /// `None` when it never was or is removed.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn account(&self, id: AccountId) -> Result<Option<Account>, Error> {
+        self.read(|tables| account(tables, id))
+    }
+
+    /// Every living account, sorted by address.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn accounts(&self) -> Result<Vec<Account>, Error> {
+        self.read(|tables| {
+            let mut ids = Vec::new();
+            tables.under(Table::Addresses, &[], &mut |key, _| {
+                ids.push(key_account(Table::Addresses, key)?);
+                Ok(())
+            })?;
+            let mut accounts = Vec::with_capacity(ids.len());
+            for id in ids {
+                accounts.extend(account(tables, id)?);
+            }
+            accounts.sort_by(|a, b| a.address.cmp(&b.address));
+            Ok(accounts)
+        })
+    }
+
+    /// The side that orders the account's writes, also of a removed one.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn home(&self, id: AccountId) -> Result<Option<Side>, Error> {
+        self.read(|tables| Ok(account_row(tables, id)?.and_then(|row| row.home())))
+    }
+
+    /// The account whose address and password these are. An address that nobody has takes as long as a
+    /// wrong password. Takes many milliseconds and megabytes ([`crate::limits`]): not for an event loop.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn verify(&self, address: &str, password: &str) -> Result<Option<AccountId>, Error> {
+        let found = self.read(|tables| {
+            let Some(id) = find(tables, address)? else { return Ok(None) };
+            let row = account_row(tables, id)?;
+            Ok(row.and_then(|row| Some((id, row.password_hash()?.to_owned()))))
+        })?;
+        Ok(match found {
+            Some((id, hash)) => verify_password(&hash, password).then_some(id),
+            None => {
+                spend_the_time();
+                None
+            }
+        })
+    }
+
+    /// # Errors
+    /// When the disk fails.
+    pub fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.read(|tables| setting(tables, key))
+    }
+
+    /// Every setting, sorted by name.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn settings(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        self.read(|tables| {
+            let mut settings = Vec::new();
+            tables.under(Table::Settings, &[], &mut |key, bytes| {
+                let row: SettingRow = decode(Table::Settings, bytes)?;
+                settings.push((String::from_utf8_lossy(key).into_owned(), row.value));
+                Ok(())
+            })?;
+            Ok(settings)
+        })
+    }
+
+    /// The domains whose mail ends here: those of the setting [`SETTING_DOMAINS`], and those of all living
+    /// accounts, since an account that could get no mail would be a trap.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn local_domains(&self) -> Result<BTreeSet<String>, Error> {
+        let listed = self.setting(SETTING_DOMAINS)?.unwrap_or_default();
+        let mut domains: BTreeSet<String> = String::from_utf8_lossy(&listed)
+            .lines()
+            .map(normal_address)
+            .filter(|domain| !domain.is_empty())
+            .collect();
+        for account in self.accounts()? {
+            if let Some((_, domain)) = account.address.rsplit_once('@') {
+                domains.insert(domain.to_owned());
+            }
+        }
+        Ok(domains)
+    }
+}
+
+/// Lower case, without outer white space.
+pub(crate) fn normal_address(address: &str) -> String {
+    address.trim().to_lowercase()
+}
+
+/// The account that is seen under the address.
+fn find(tables: &dyn Tables, address: &str) -> Result<Option<AccountId>, Error> {
+    let address = normal_address(address);
+    if let Some(owner) = holders(tables, &address)?.first() {
+        return Ok(Some(*owner));
+    }
+    let Some((shared, tag)) = split_apart(&address) else { return Ok(None) };
+    let holders = holders(tables, &shared)?;
+    Ok(holders.into_iter().skip(1).find(|id| apart_tag(*id) == tag))
+}
+
+/// The living accounts that were created with the address, lowest id (the owner) first.
+fn holders(tables: &dyn Tables, address: &str) -> Result<Vec<AccountId>, Error> {
+    let mut ids = Vec::new();
+    tables.under(Table::Addresses, &address_prefix(address), &mut |key, _| {
+        ids.push(key_account(Table::Addresses, key)?);
+        Ok(())
+    })?;
+    Ok(ids)
+}
+
+fn account(tables: &dyn Tables, id: AccountId) -> Result<Option<Account>, Error> {
+    let Some(row) = account_row(tables, id)? else { return Ok(None) };
+    let (Some(address), Some(home)) = (row.living_address(), row.home()) else { return Ok(None) };
+    let owner = holders(tables, address)?.first() == Some(&id);
+    let address = if owner { address.to_owned() } else { apart(address, id) };
+    Ok(Some(Account { id, address, home }))
+}
+
+/// The address under which the second of two accounts of one address is seen.
+fn apart(address: &str, id: AccountId) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}-{}@{domain}", apart_tag(id)),
+        None => format!("{address}-{}", apart_tag(id)),
+    }
+}
+
+/// The shared address and the tag, of an address that [`apart`] made.
+fn split_apart(address: &str) -> Option<(String, &str)> {
+    let (local, domain) = match address.rsplit_once('@') {
+        Some((local, domain)) => (local, Some(domain)),
+        None => (address, None),
+    };
+    let (local, tag) = local.rsplit_once('-')?;
+    let shared = match domain {
+        Some(domain) => format!("{local}@{domain}"),
+        None => local.to_owned(),
+    };
+    Some((shared, tag))
+}
+
+fn apart_tag(id: AccountId) -> String {
+    format!("{:08x}", id.0 >> 96)
+}
+
+fn account_row(tables: &dyn Tables, id: AccountId) -> Result<Option<AccountRow>, Error> {
+    let bytes = tables.get(Table::Accounts, &account_key(id))?;
+    bytes.map(|bytes| decode(Table::Accounts, &bytes)).transpose()
+}
+
+fn setting(tables: &dyn Tables, key: &str) -> Result<Option<Vec<u8>>, Error> {
+    let bytes = tables.get(Table::Settings, key.as_bytes())?;
+    let row: Option<SettingRow> = bytes.map(|bytes| decode(Table::Settings, &bytes)).transpose()?;
+    Ok(row.map(|row| row.value))
+}
