@@ -1,1 +1,39 @@
-//! To be written.
+//! Every system call of the box, behind names that say what it is for. The only `unsafe` of the
+//! project stands here, each use under its SAFETY comment.
+//!
+//! Nothing here decides anything: which disk to mount, which address to take and when to reboot are
+//! its callers' business. Calls that may wait on the network have an async form (tokio); everything
+//! else returns at once.
+//!
+//! | for | look at |
+//! |---|---|
+//! | PID 1 | [`mounts`], [`modules`], [`power`], [`watchdog`], [`signals`], [`child`], [`disk`], [`keys`] |
+//! | addresses and ports | [`net::Netlink`] (blocking), [`net::Network`] (async), [`net::LinkWatch`], [`net::ports`] |
+//! | frames on the wire | [`net::PacketSocket`], [`net::arp`], [`net::neighbour`], [`net::ethernet`] |
+//! | the serial console | [`terminal`] |
+//! | tests | [`namespace`] |
+//! | measuring and time | [`host`], [`clock`], [`scheduling`] |
+
+pub mod child;
+pub mod clock;
+pub mod disk;
+mod error;
+pub mod host;
+pub mod keys;
+pub mod limits;
+pub mod modules;
+pub mod mounts;
+pub mod namespace;
+pub mod net;
+pub mod poll;
+pub mod power;
+pub mod scheduling;
+pub mod signals;
+pub mod terminal;
+pub mod watchdog;
+
+pub use error::Error;
+pub use net::{Mac, link_local};
+
+/// What nearly everything here returns.
+pub type Result<T> = std::result::Result<T, Error>;

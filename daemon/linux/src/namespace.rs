@@ -1,0 +1,18 @@
+//! A network of one's own, for tests.
+
+use std::fs::File;
+
+use nix::sched::{CloneFlags, unshare};
+
+use crate::{Error, Result};
+
+/// Moves the calling thread, and those that it starts from now on, into a new network namespace with
+/// only a loopback in it. The file names the namespace.
+///
+/// # Errors
+/// [`Error::is_forbidden`] without CAP_SYS_ADMIN.
+pub fn enter_new_network() -> Result<File> {
+    let failed = |error: std::io::Error| Error::kernel("make a network namespace", error);
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| failed(error.into()))?;
+    File::open("/proc/thread-self/ns/net").map_err(failed)
+}

@@ -1,0 +1,22 @@
+//! Ports, addresses and frames.
+
+mod address;
+pub mod arp;
+pub mod ethernet;
+mod link;
+mod mac;
+pub mod neighbour;
+mod netlink;
+mod network;
+mod packet;
+pub mod ports;
+mod route;
+mod watch;
+
+pub use address::{Address, AddressOnPort};
+pub use link::Link;
+pub use mac::{Mac, link_local};
+pub use netlink::Netlink;
+pub use network::Network;
+pub use packet::PacketSocket;
+pub use watch::{LinkChange, LinkWatch};

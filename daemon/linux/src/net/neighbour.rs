@@ -1,0 +1,126 @@
+//! The same as [`super::arp`] for IPv6: unsolicited neighbour advertisements (RFC 4861 §7.2.6). Pure.
+
+use std::net::Ipv6Addr;
+
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet, Ipv6Repr, NdiscNeighborFlags, NdiscRepr,
+    RawHardwareAddress,
+};
+
+use super::Mac;
+use super::ethernet::{self, EtherType};
+
+/// A whole frame to all hosts: "`ip` is at `mac`, whatever you knew before".
+#[must_use]
+pub fn announce(mac: Mac, ip: Ipv6Addr) -> Vec<u8> {
+    let message = Icmpv6Repr::Ndisc(NdiscRepr::NeighborAdvert {
+        flags: NdiscNeighborFlags::OVERRIDE,
+        target_addr: ip,
+        lladdr: Some(RawHardwareAddress::from_bytes(&mac.0)),
+    });
+    let header = Ipv6Repr {
+        src_addr: ip,
+        dst_addr: ALL_NODES,
+        next_header: IpProtocol::Icmpv6,
+        payload_len: message.buffer_len(),
+        hop_limit: HOP_LIMIT,
+    };
+    let mut payload = vec![0; header.buffer_len() + message.buffer_len()];
+    let mut packet = Ipv6Packet::new_unchecked(&mut payload[..]);
+    header.emit(&mut packet);
+    message.emit(
+        &ip,
+        &ALL_NODES,
+        &mut Icmpv6Packet::new_unchecked(packet.payload_mut()),
+        &ChecksumCapabilities::default(),
+    );
+    ethernet::build(ALL_NODES_MAC, mac, EtherType::IPV6, &payload)
+}
+
+/// Who says that it holds `ip`: the hardware address in a neighbour advertisement for it. `None` for
+/// every other frame.
+#[must_use]
+pub fn holder_of(bytes: &[u8], ip: Ipv6Addr) -> Option<Mac> {
+    let parts = ethernet::parse(bytes).filter(|parts| parts.kind == EtherType::IPV6)?;
+    let packet = Ipv6Packet::new_checked(parts.payload).ok()?;
+    let header = Ipv6Repr::parse(&packet).ok()?;
+    if header.next_header != IpProtocol::Icmpv6 || header.hop_limit != HOP_LIMIT {
+        return None; // RFC 4861 §7.1.2: another hop limit means that it came from elsewhere
+    }
+    let message = Icmpv6Packet::new_checked(packet.payload()).ok()?;
+    let message = Icmpv6Repr::parse(
+        &header.src_addr,
+        &header.dst_addr,
+        &message,
+        &ChecksumCapabilities::default(),
+    );
+    match message.ok()? {
+        Icmpv6Repr::Ndisc(NdiscRepr::NeighborAdvert { target_addr, lladdr, .. })
+            if target_addr == ip =>
+        {
+            lladdr.map_or(Some(parts.source), |address| Mac::from_slice(address.as_bytes()))
+        }
+        _ => None,
+    }
+}
+
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// RFC 2464 §7.
+const ALL_NODES_MAC: Mac = Mac([0x33, 0x33, 0, 0, 0, 1]);
+const HOP_LIMIT: u8 = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 1, 0x0a]);
+
+    #[test]
+    fn an_announcement_byte_for_byte() {
+        let ip: Ipv6Addr = "fd00::1".parse().unwrap();
+        let mut expected = Vec::new();
+        expected.extend(b"\x33\x33\x00\x00\x00\x01\x52\x54\x00\x77\x01\x0a\x86\xdd");
+        expected.extend(b"\x60\x00\x00\x00\x00\x20\x3a\xff");
+        expected.extend(ip.octets());
+        expected.extend(b"\xff\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\x01");
+        // Type 136, code 0, checksum, override flag alone, target, option 2 (target's address).
+        expected.extend(b"\x88\x00\x00\x00\x20\x00\x00\x00");
+        expected.extend(ip.octets());
+        expected.extend(b"\x02\x01\x52\x54\x00\x77\x01\x0a");
+        let checksum = checksum(&expected[22..54], &expected[54..]);
+        expected[56..58].copy_from_slice(&checksum.to_be_bytes());
+        assert_eq!(announce(MAC, ip), expected);
+    }
+
+    #[test]
+    fn a_holder_is_read_back() {
+        let ip: Ipv6Addr = "fd00::1".parse().unwrap();
+        let frame = announce(MAC, ip);
+        assert_eq!(holder_of(&frame, ip), Some(MAC));
+        assert_eq!(holder_of(&frame, "fd00::2".parse().unwrap()), None);
+        for length in 0..frame.len() {
+            let _ = holder_of(&frame[..length], ip); // and never a panic
+        }
+        let mut far = frame.clone();
+        far[21] = 64;
+        assert_eq!(holder_of(&far, ip), None, "came through a router");
+        let mut bent = frame;
+        bent[70] ^= 1;
+        assert_eq!(holder_of(&bent, ip), None, "checksum");
+    }
+
+    /// RFC 8200 §8.1, written down a second time so that the test does not trust what it tests.
+    fn checksum(addresses: &[u8], message: &[u8]) -> u16 {
+        let mut pseudo = addresses.to_vec();
+        pseudo.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+        pseudo.extend([0, 0, 0, 58]);
+        pseudo.extend(message);
+        let mut sum: u32 =
+            pseudo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+        while sum >> 16 != 0 {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        !u16::try_from(sum).unwrap()
+    }
+}

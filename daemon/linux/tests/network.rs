@@ -1,0 +1,236 @@
+//! Addresses, routes, frames and carrier on a real kernel, in a network namespace of the test's own.
+
+#![allow(clippy::unwrap_used)] // a test's helpers are tests too
+
+use std::net::IpAddr;
+
+use linux::net::ethernet::{self, EtherType};
+use linux::net::{Address, LinkChange, LinkWatch, Netlink, Network, PacketSocket, arp, neighbour};
+use linux::{Mac, link_local};
+
+/// Runs a test on a thread inside a new namespace; says so and passes where that is not permitted.
+fn in_own_network(test: impl FnOnce() + Send + 'static) {
+    let run = move || match linux::namespace::enter_new_network() {
+        Ok(_namespace) => test(),
+        Err(error) if error.is_forbidden() => eprintln!("skipped, no namespace: {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    std::thread::spawn(run).join().expect("the test passes");
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future);
+}
+
+fn address(text: &str) -> Address {
+    let (ip, prefix_length) = text.split_once('/').unwrap();
+    Address { ip: ip.parse().unwrap(), prefix_length: prefix_length.parse().unwrap() }
+}
+
+/// Two ports with a cable between them, both on.
+fn cable(netlink: &mut Netlink) -> (u32, u32) {
+    netlink.add_cable("lan", "far").unwrap();
+    let lan = netlink.link("lan").unwrap().expect("just made").index;
+    let far = netlink.link("far").unwrap().expect("just made").index;
+    netlink.set_up(lan).unwrap();
+    netlink.set_up(far).unwrap();
+    until_carrier(netlink);
+    (lan, far)
+}
+
+/// The kernel works through a change of carrier a moment later.
+fn until_carrier(netlink: &mut Netlink) {
+    while ["lan", "far"].iter().any(|name| !netlink.link(name).unwrap().unwrap().carrier) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn addresses_come_and_go() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, far) = cable(&mut netlink);
+        let own = address("10.77.0.11/24");
+        let service = address("10.77.0.1/24");
+        let six = address("fd00::1/64");
+        for address in [own, service, six] {
+            assert!(netlink.add_address(lan, address).unwrap(), "{address} is new");
+            assert!(!netlink.add_address(lan, address).unwrap(), "{address} is there");
+        }
+        let found = netlink.addresses(lan).unwrap();
+        for address in [own, service, six] {
+            let found = found.iter().find(|found| found.address == address).expect("listed");
+            assert!(!found.tentative, "{address} is usable at once");
+        }
+        assert!(netlink.addresses(far).unwrap().iter().all(|found| found.address.ip.is_ipv6()));
+        assert!(netlink.remove_address(lan, service).unwrap());
+        assert!(!netlink.remove_address(lan, service).unwrap(), "gone already");
+        assert!(netlink.addresses(lan).unwrap().iter().any(|found| found.address == own));
+        let nowhere = netlink.add_address(9999, own).unwrap_err();
+        assert!(nowhere.is_absent(), "{nowhere}");
+    });
+}
+
+#[test]
+fn the_default_route_is_replaced() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, _) = cable(&mut netlink);
+        netlink.add_address(lan, address("10.77.0.11/24")).unwrap();
+        let source: IpAddr = "10.77.0.11".parse().unwrap();
+        for gateway in ["10.77.0.254", "10.77.0.254", "10.77.0.253"] {
+            let gateway: IpAddr = gateway.parse().unwrap();
+            netlink.set_default_route(lan, gateway, Some(source)).unwrap();
+            assert_eq!(netlink.default_gateways(lan).unwrap(), [gateway]);
+        }
+        let unreachable = netlink.set_default_route(lan, "10.99.0.1".parse().unwrap(), None);
+        assert!(unreachable.is_err());
+    });
+}
+
+#[test]
+fn links_are_listed_with_what_they_are() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, far) = cable(&mut netlink);
+        let links = netlink.links().unwrap();
+        let loopback = links.iter().find(|link| link.name == "lo").unwrap();
+        assert!(loopback.loopback && !loopback.up && loopback.mac.is_none());
+        let near = links.iter().find(|link| link.index == lan).unwrap();
+        assert_eq!((near.kind.as_deref(), near.up, near.carrier), (Some("veth"), true, true));
+        assert!(near.mac.is_some());
+        netlink.set_down(far).unwrap();
+        while netlink.link("lan").unwrap().unwrap().carrier {
+            std::thread::yield_now();
+        }
+        assert!(netlink.link("lan").unwrap().unwrap().up, "only the other end is off");
+        assert_eq!(netlink.link("eth77").unwrap(), None);
+        assert!(linux::net::ports::all(&mut netlink).unwrap().is_empty(), "no hardware in here");
+    });
+}
+
+#[test]
+fn a_pulled_cable_is_told() {
+    in_own_network(|| {
+        block_on(async {
+            let network = Network::open().unwrap();
+            let mut netlink = Netlink::open().unwrap();
+            let (_, far) = cable(&mut netlink);
+            let mut watch = LinkWatch::open().unwrap();
+            let mut carrier_becomes = async |expected: bool| loop {
+                let LinkChange::Now(link) = watch.next().await.unwrap() else { continue };
+                if link.name == "lan" && link.carrier == expected {
+                    return;
+                }
+            };
+            carrier_becomes(true).await;
+            network.set_down(far).await.unwrap();
+            carrier_becomes(false).await;
+            network.set_up(far).await.unwrap();
+            carrier_becomes(true).await;
+        });
+    });
+}
+
+#[test]
+fn frames_cross_the_cable() {
+    in_own_network(|| {
+        block_on(async {
+            let mut netlink = Netlink::open().unwrap();
+            let (lan, far) = cable(&mut netlink);
+            let mac = netlink.link("lan").unwrap().unwrap().mac.unwrap();
+            let near = PacketSocket::bind(lan, EtherType::HEARTBEAT).unwrap();
+            let other = PacketSocket::bind(far, EtherType::HEARTBEAT).unwrap();
+            let foreign = ethernet::build(Mac::BROADCAST, mac, EtherType(0x88b6), b"foreign");
+            let beat = ethernet::build(Mac::BROADCAST, mac, EtherType::HEARTBEAT, b"beat");
+            let heard = exchange(&near, &[foreign, beat.clone()], &other, Some).await;
+            assert_eq!(heard, beat, "another EtherType is not received");
+
+            netlink.set_down(far).unwrap();
+            let mut buffer = [0; 1600];
+            let error = loop {
+                // Beats that were sent twice come first.
+                match other.receive(&mut buffer).await {
+                    Ok(_) => {}
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.is_absent(), "{error}");
+            netlink.set_up(far).unwrap();
+            let later = ethernet::build(mac, mac, EtherType::HEARTBEAT, b"later");
+            let is_later = |frame| (frame == later).then_some(());
+            exchange(&near, std::slice::from_ref(&later), &other, is_later).await;
+        });
+    });
+}
+
+/// The other end asks, as a gateway's neighbours do, and announces an address of its own.
+#[test]
+fn the_kernel_answers_and_the_neighbour_hears() {
+    in_own_network(|| {
+        block_on(async {
+            let mut netlink = Netlink::open().unwrap();
+            let (lan, far) = cable(&mut netlink);
+            let near_mac = netlink.link("lan").unwrap().unwrap().mac.unwrap();
+            let far_mac = netlink.link("far").unwrap().unwrap().mac.unwrap();
+            netlink.add_address(lan, address("10.77.0.11/24")).unwrap();
+            let socket = PacketSocket::bind(far, EtherType::ARP).unwrap();
+            let target = "10.77.0.11".parse().unwrap();
+            let question = arp::probe(far_mac, target);
+            let holder = |frame: Vec<u8>| arp::parse(&frame)?.holder_of(target);
+            assert_eq!(exchange(&socket, &[question], &socket, holder).await, near_mac);
+
+            let six = PacketSocket::bind(lan, EtherType::IPV6).unwrap();
+            let ip = "fd00::1".parse().unwrap();
+            let holder = |frame: Vec<u8>| neighbour::holder_of(&frame, ip);
+            let announcement = neighbour::announce(far_mac, ip);
+            assert_eq!(exchange(&socket, &[announcement], &six, holder).await, far_mac);
+        });
+    });
+}
+
+/// Sends again and again until something is heard: a port that has just come up may drop frames.
+async fn exchange<T>(
+    from: &PacketSocket,
+    frames: &[Vec<u8>],
+    to: &PacketSocket,
+    look: impl Fn(Vec<u8>) -> Option<T>,
+) -> T {
+    let mut buffer = [0; 1600];
+    let mut again = tokio::time::interval(std::time::Duration::from_millis(50));
+    loop {
+        tokio::select! {
+            _ = again.tick() => {
+                for frame in frames {
+                    from.send(frame).await.unwrap();
+                }
+            }
+            length = to.receive(&mut buffer) => {
+                if let Some(found) = look(buffer[..length.unwrap()].to_vec()) {
+                    return found;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn link_local_is_what_the_kernel_makes() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, _) = cable(&mut netlink);
+        let mac = netlink.link("lan").unwrap().unwrap().mac.unwrap();
+        let expected = IpAddr::V6(link_local(mac));
+        loop {
+            let found = netlink.addresses(lan).unwrap();
+            match found.iter().find(|found| found.address.prefix_length == 64) {
+                Some(found) => return assert_eq!(found.address.ip, expected),
+                None => std::thread::yield_now(),
+            }
+        }
+    });
+}
