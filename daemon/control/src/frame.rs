@@ -126,6 +126,14 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_answers_fit() {
+        use crate::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
+        let line = "x".repeat(LOG_LINE_BYTES_MAX);
+        let log = crate::message::FromInit::Log { lines: vec![line; LOG_LINES_MAX] };
+        assert!(encode(&log).is_ok());
+    }
+
+    #[test]
     fn bad_bytes_are_an_error_that_stays() {
         let cases: [(&str, &[u8]); 4] = [
             ("length over the limit", &[0xff, 0xff, 0xff, 0xff]),

@@ -4,6 +4,12 @@
 /// thousands of writers is the largest.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 
+/// The longest line of the log; what is over it is cut.
+pub const LOG_LINE_BYTES_MAX: usize = 1000;
+
+/// The most lines of the log in one answer.
+pub const LOG_LINES_MAX: usize = 200;
+
 /// The longest site file that is read.
 pub const SITE_BYTES_MAX: usize = 64 * 1024;
 

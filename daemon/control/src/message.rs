@@ -28,17 +28,44 @@ pub enum ToInit {
     Reboot,
     /// Orderly power off. Answered likewise.
     PowerOff,
+    /// How the box itself is. Answered with [`FromInit::Report`].
+    Report,
+    /// The newest lines of the log. Answered with [`FromInit::Log`].
+    Log { lines: u16 },
 }
 
 /// From PID 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromInit {
     /// To maild: give the addresses to the peer, finish what is under way, exit.
-    Shutdown { reason: String },
+    Shutdown {
+        reason: String,
+    },
     /// The request is being carried out.
     Accepted,
     /// The request is not carried out.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
+    Report(Report),
+    /// Oldest first, as many as there are and fit.
+    Log {
+        lines: Vec<String>,
+    },
+}
+
+/// The box as PID 1 sees it: what can be shown when maild cannot be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub hostname: String,
+    /// The firmware's version.
+    pub version: String,
+    /// What went wrong while starting, for the owner, in the order it happened.
+    pub problems: Vec<String>,
+    /// One sentence: "running since 12 s", "ended by SIGKILL, starts again in 2 s".
+    pub maild: String,
+    /// Seconds since the kernel started.
+    pub uptime_s: u64,
 }
 
 /// Who is speaking to init.
