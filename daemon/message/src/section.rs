@@ -40,6 +40,11 @@ pub enum Found {
 }
 
 impl Section {
+    /// Whether this is the message itself, all of it.
+    pub fn is_whole(&self) -> bool {
+        self.path.is_empty() && self.what == What::Whole
+    }
+
     /// Whether the header section of the message is enough to answer this.
     pub fn needs_only_header(&self) -> bool {
         let of_header = matches!(self.what, What::Header | What::Fields(_) | What::FieldsNot(_));
