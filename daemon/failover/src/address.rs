@@ -30,7 +30,7 @@ impl Addresses {
 impl Failover {
     pub(crate) fn decide_addresses(&mut self, now: Instant) {
         let (own, theirs) = (self.config.side, self.config.side.other());
-        let (me, beside) = (self.me(), self.beside(now));
+        let (me, beside) = (self.me(now), self.beside(now));
         let yielded = self.yielded(now);
         // Letting go comes first: both rows are looked up before anything is taken.
         let own_row = address_row(true, me, beside, yielded);
@@ -89,10 +89,12 @@ impl Failover {
             && now.saturating_duration_since(self.view.since) >= self.config.dead_after
     }
 
-    fn me(&self) -> Me {
+    fn me(&self, now: Instant) -> Me {
+        // Of two holders after a split the one that clients reach at this moment keeps the address.
+        let contested = self.peer_holds(now, self.config.side);
         if self.view.standing == Standing::Outside || !self.view.healthy {
             Me::Out
-        } else if !self.reach.settled() {
+        } else if !self.reach.settled() || (contested && !self.reach.now()) {
             Me::Cut
         } else if !self.view.willing {
             Me::Resting

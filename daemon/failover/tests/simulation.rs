@@ -67,8 +67,8 @@ impl Run {
         let mut world = World::new(seed);
         for b in &mut world.boxes {
             b.config.cold_start_wait = std::time::Duration::from_secs(4);
-            b.config.has_gateway = seed % 2 == 0;
-            b.config.has_serial = seed % 3 == 0;
+            b.config.has_gateway = seed.is_multiple_of(2);
+            b.config.has_serial = seed.is_multiple_of(3);
         }
         let first = if world.random.below(2) == 0 { Side::A } else { Side::B };
         world.start(first);

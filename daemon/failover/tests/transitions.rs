@@ -322,6 +322,20 @@ fn a_paused_box_reads_before_it_decides() {
 }
 
 #[test]
+fn a_tick_that_comes_late_is_a_pause_and_not_the_peers_silence() {
+    let mut world = World::settled(20);
+    let late = world.now() + Duration::from_secs(5);
+    let b = world.boxes[1].machine.as_mut().unwrap();
+    for after_ms in [0, 40, 90, 110, 300] {
+        b.handle(late + Duration::from_millis(after_ms), Input::Tick);
+        while let Some(output) = b.poll() {
+            let decided = matches!(output, Output::GoAlone { .. } | Output::Take(Side::A));
+            assert!(!decided, "{output:?} {after_ms} ms after the pause");
+        }
+    }
+}
+
+#[test]
 fn a_box_that_was_alone_serves_again_soon_after_a_restart() {
     let mut world = World::settled(15);
     world.crash(B);
