@@ -9,7 +9,7 @@
 //! | what is found at open | what happens |
 //! |---|---|
 //! | no file | a new one |
-//! | redb refuses it, or panics over it | a new one |
+//! | redb refuses it, panics over it, or finds a rotten page (it looks for them while the file is small) | a new one |
 //! | `PATH.suspect` stands beside it: an earlier run died while opening it, or met a damaged page | a new one |
 //! | another log's identity, another format | a new one (`Index` asks for it) |
 //! | a full disk, no permission, the file is open elsewhere | the error: rebuilding would not help |
@@ -27,7 +27,7 @@ use redb::{
 
 use super::{Order, Table, Tables, TablesMut, Visit};
 use crate::error::Error;
-use crate::limits::INDEX_CACHE_BYTES;
+use crate::limits::{INDEX_CACHE_BYTES, INDEX_CHECK_BYTES_MAX};
 
 pub(crate) struct Disk {
     database: Database,
@@ -105,7 +105,11 @@ fn open_watched(path: &Path) -> Result<Database, Error> {
 }
 
 fn open_file(path: &Path) -> Result<Database, Error> {
-    let database = Database::builder().set_cache_size(INDEX_CACHE_BYTES).create(path)?;
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    let database = Database::builder()
+        .set_cache_size(INDEX_CACHE_BYTES)
+        .set_check_integrity_on_open(bytes <= INDEX_CHECK_BYTES_MAX)
+        .create(path)?;
     let transaction = database.begin_write()?;
     for table in Table::ALL {
         transaction.open_table(definition(table))?;

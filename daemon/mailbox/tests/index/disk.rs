@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use mailbox::Index;
 use record::Record;
 
-use crate::history::{self, Uids};
+use crate::history::{self, Random, Uids};
 
 const LOG: u128 = 5;
 /// Where the child of the kill test finds its index.
@@ -76,6 +76,31 @@ fn a_file_that_cannot_be_trusted_is_begun_anew() {
         index.apply(&log).unwrap();
         assert_eq!(index.digest().unwrap(), in_memory(&log), "{what}");
     }
+}
+
+/// Wherever bytes rot, the index is what it was or it begins anew; it never shows something else.
+#[test]
+fn rotten_bytes_are_noticed() {
+    let log = log(2);
+    let folder = Folder::new("rotten");
+    let index = Index::open_redb(folder.index(), LOG).unwrap();
+    index.apply(&log).unwrap();
+    index.checkpoint().unwrap();
+    drop(index);
+    let good = fs::read(folder.index()).unwrap();
+    let mut begun_anew = 0;
+    let mut random = Random(1);
+    for round in 0..40 {
+        let at = random.below(good.len() as u64 - 64) as usize;
+        let mut bytes = good.clone();
+        bytes[at..at + 64].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        fs::write(folder.index(), bytes).unwrap();
+        let index = Index::open_redb(folder.index(), LOG).unwrap();
+        begun_anew += u32::from(index.applied() == 0);
+        index.apply(&log).unwrap();
+        assert_eq!(index.digest().unwrap(), in_memory(&log), "round {round}, bytes at {at}");
+    }
+    assert!(begun_anew > 0);
 }
 
 #[test]
