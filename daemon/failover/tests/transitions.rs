@@ -194,6 +194,23 @@ fn an_isolated_box_keeps_its_own_address_only() {
 }
 
 #[test]
+fn of_two_holders_after_a_split_the_one_that_clients_reach_keeps_the_address() {
+    let mut world = with_gateways(21);
+    for path in [Path::Crossover, Path::Lan] {
+        world.cut(path);
+    }
+    world.run(3_000);
+    assert_eq!((world.holders(A), world.holders(B)), (vec![A, B], vec![A, B]), "two LANs");
+    world.input(A, Input::Gateway { reachable: false });
+    world.mend(Path::Crossover);
+    world.run(120);
+    world.assert_serves_both(B);
+    world.input(A, Input::Gateway { reachable: true });
+    world.run(3_000);
+    world.assert_each_its_own();
+}
+
+#[test]
 fn an_unhealthy_box_consents_and_the_other_serves_both() {
     let mut world = World::settled(9);
     world.run(1_000);
