@@ -90,6 +90,30 @@ fn a_store_that_cannot_be_trusted_is_begun_anew() {
     }
 }
 
+/// Wherever bytes rot, the store is a state that it once was; it never shows something else.
+#[test]
+fn rotten_bytes_are_noticed() {
+    let log = log();
+    let folder = Folder::new("rotten");
+    let users = open(&folder);
+    replay(&users, &log);
+    users.checkpoint().unwrap();
+    drop(users);
+    let good = fs::read(folder.users().join("db")).unwrap();
+    let used = good.iter().rposition(|byte| *byte != 0).unwrap();
+    for round in 0..40 {
+        let at = used * round / 40;
+        let mut bytes = good.clone();
+        bytes[at..].iter_mut().take(64).for_each(|byte| *byte ^= 0x5a);
+        fs::write(folder.users().join("db"), bytes).unwrap();
+        let users = open(&folder);
+        let applied = users.applied();
+        assert_eq!(digest(&users), digest(&in_memory(&log[..applied as usize])), "bytes at {at}");
+        replay(&users, &log);
+        assert_eq!(digest(&users), digest(&in_memory(&log)), "bytes at {at}");
+    }
+}
+
 #[test]
 fn a_half_made_snapshot_is_no_obstacle() {
     let folder = Folder::new("snapshot");
