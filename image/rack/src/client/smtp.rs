@@ -10,6 +10,7 @@ use crate::{Error, Result};
 pub struct Smtp {
     stream: Stream,
     pipelining: bool,
+    eight_bit: bool,
 }
 
 /// What the server said about one message.
@@ -52,14 +53,16 @@ impl Smtp {
         if reply.code != 250 {
             return Err(smtp.unexpected("250 to EHLO", &reply));
         }
-        smtp.pipelining = reply.text.lines().any(|line| line.eq_ignore_ascii_case("PIPELINING"));
+        let offers = |word: &str| reply.text.lines().any(|line| line.eq_ignore_ascii_case(word));
+        smtp.pipelining = offers("PIPELINING");
+        smtp.eight_bit = offers("8BITMIME");
         Ok(smtp)
     }
 
     /// Connects and waits for the greeting only.
     pub fn greeted(address: SocketAddr, limit: Duration) -> Result<Smtp> {
         let stream = Stream::plain("SMTP", address, limit)?;
-        let mut smtp = Smtp { stream, pipelining: false };
+        let mut smtp = Smtp { stream, pipelining: false, eight_bit: false };
         let reply = smtp.reply()?;
         if reply.code != 220 {
             return Err(smtp.unexpected("a 220 greeting", &reply));
@@ -79,14 +82,16 @@ impl Smtp {
     }
 
     /// Delivers one message. Its lines must end in CRLF; its dots are stuffed here. It is sent as
-    /// [`as_sent`] says.
+    /// [`as_sent`] says, and announced as 8-bit (RFC 6152) when it is that and the server offers it.
     pub fn deliver(
         &mut self,
         from: &str,
         to: &[&str],
         message: &[u8],
     ) -> Result<Answer, Unanswered> {
-        let head = self.envelope(from, to).map_err(|error| Unanswered { error, whole: false })?;
+        let body = if self.eight_bit && !message.is_ascii() { " BODY=8BITMIME" } else { "" };
+        let mail = format!("MAIL FROM:<{from}>{body}\r\n");
+        let head = self.envelope(mail, to).map_err(|error| Unanswered { error, whole: false })?;
         if let Some(refused) = head {
             return Ok(refused);
         }
@@ -101,8 +106,8 @@ impl Smtp {
     }
 
     /// MAIL, RCPT, DATA; gives the first refusal. A refused message leaves no transaction behind.
-    fn envelope(&mut self, from: &str, to: &[&str]) -> Result<Option<Answer>> {
-        let mut commands = vec![("MAIL", format!("MAIL FROM:<{from}>\r\n"), 250)];
+    fn envelope(&mut self, mail: String, to: &[&str]) -> Result<Option<Answer>> {
+        let mut commands = vec![("MAIL", mail, 250)];
         commands.extend(to.iter().map(|to| ("RCPT", format!("RCPT TO:<{to}>\r\n"), 250)));
         commands.push(("DATA", "DATA\r\n".to_owned(), 354));
         if self.pipelining {
