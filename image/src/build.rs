@@ -23,7 +23,8 @@ pub struct Built {
     pub image: PathBuf,
     /// Its size, holes included.
     pub bytes: u64,
-    /// The kernel, the initramfs and the command line by themselves: QEMU can start them without a loader.
+    /// The kernel, the initramfs and the command line by themselves: QEMU can start them without a
+    /// loader.
     pub kernel: PathBuf,
     pub initramfs: PathBuf,
     pub cmdline: String,
@@ -102,8 +103,8 @@ pub fn assemble(
     Ok(built)
 }
 
-/// The ESP's files. The manifest inside lists the others, and leaves the site file out: it holds secrets, and the
-/// image is the same image without it.
+/// The ESP's files. The manifest inside lists the others, and leaves the site file out: it holds
+/// secrets, and the image is the same image without it.
 fn contents(plan: &Plan, loader: &Loader, uki: &[u8], manifest: &mut Manifest) -> Result<Contents> {
     let mut esp = BTreeMap::from([
         ("EFI/BOOT/BOOTX64.EFI".to_owned(), loader.boot.clone()),
@@ -123,7 +124,8 @@ fn contents(plan: &Plan, loader: &Loader, uki: &[u8], manifest: &mut Manifest) -
     })
 }
 
-/// No menu and no editing of the command line. Never a `default`: it would override the counting of failed starts.
+/// No menu and no editing of the command line. Never a `default`: it would override the counting of
+/// failed starts.
 const LOADER_CONF: &str = "timeout 0\neditor no\nconsole-mode keep\n";
 
 fn os_release(plan: &Plan) -> String {

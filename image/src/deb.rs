@@ -1,7 +1,7 @@
 //! Debian packages: which one a name stands for today, its file, what is in it.
 //!
-//! Files are kept by their SHA-256, so a build that has been done once needs no network, and a package that has
-//! vanished from the archive can still be used. None of this needs root.
+//! Files are kept by their SHA-256, so a build that has been done once needs no network, and a
+//! package that has vanished from the archive can still be used. None of this needs root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::progress::{Step, human};
+use crate::progress::{APT_STATUS, Step, human};
 use crate::{host, manifest, run};
 
 /// One package file.
@@ -40,7 +40,7 @@ impl Deb {
 
     /// The package that Debian has today, from the cache where it is there.
     pub fn fetch(package: &str, cache: &Path) -> Result<Deb> {
-        let step = Step::spinner("package");
+        let step = Step::percent("package");
         step.say(package);
         let (deb, origin) = Deb::attempt(package, cache, &step).or_else(|error| {
             // The lists may be missing, or name a version that has left the archive since.
@@ -109,11 +109,11 @@ impl Offer {
         let cache = file.parent().context("the cache is a folder")?;
         let partial = cache.join(format!("download.{}", std::process::id()));
         std::fs::create_dir_all(&partial)?;
-        step.say(format!("{}, {}", self.package, human(self.size)));
         let mut command = run::program("apt-get")?;
-        command.current_dir(&partial).args(["download", "-q"]);
+        command.current_dir(&partial).arg("download").args(APT_STATUS);
         command.arg(format!("{}={}", self.package, self.version));
-        let outcome = run::quiet(&mut command).and_then(|()| self.take(&partial, file));
+        let watched = run::watch(&mut command, |line| step.apt(line));
+        let outcome = watched.and_then(|()| self.take(&partial, file));
         std::fs::remove_dir_all(&partial)?;
         outcome
     }
@@ -134,7 +134,8 @@ impl Offer {
     }
 }
 
-/// The kernel image package behind a name: the name itself, or what it depends on when it is a meta package.
+/// The kernel image package behind a name: the name itself, or what it depends on when it is a meta
+/// package.
 pub fn resolve_kernel(package: &str) -> Result<String> {
     let text = match apt_show(package) {
         Ok(text) => text,

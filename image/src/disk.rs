@@ -201,8 +201,8 @@ fn write_data(image: &Path, data: &Extent, build_time: u64, scratch: &Path) -> R
     run::quiet(&mut mke2fs)
 }
 
-/// What a host's own configuration prefers, and what another version of mke2fs would choose, stays out of the image.
-/// Every kernel since 4.4 can mount these features.
+/// What a host's own configuration prefers, and what another version of mke2fs would choose, stays
+/// out of the image. Every kernel since 4.4 can mount these features.
 const MKE2FS_CONF: &str = "\
 [defaults]
 base_features = none

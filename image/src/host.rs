@@ -1,14 +1,14 @@
 //! What this workstation must have, and how it gets what it lacks.
 //!
-//! Everything comes from Debian by `apt-get`: at once when this is root or may use sudo without a password,
-//! otherwise the person is shown the exact commands.
+//! Everything comes from Debian by `apt-get`: at once when this is root or may use sudo without a
+//! password, otherwise the person is shown the exact commands.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::progress::Step;
+use crate::progress::{APT_STATUS, Step};
 use crate::run;
 
 /// What something is needed for.
@@ -110,7 +110,7 @@ pub fn run(args: &HostArgs) -> Result<()> {
         return Ok(());
     }
     if args.install {
-        return ensure();
+        return ensure_for(&[Purpose::Build, Purpose::Run, Purpose::Check]);
     }
     println!("\nTo install what is missing, run `twinpost host --install` as root, or yourself:");
     for command in by_hand(&missing(NEEDS)) {
@@ -119,9 +119,10 @@ pub fn run(args: &HostArgs) -> Result<()> {
     bail!("this machine lacks something")
 }
 
-/// Makes sure that everything is here: installs what is missing, or fails with the commands to run.
+/// Makes sure that an image can be built and booted here: installs what is missing, or fails with
+/// the commands to run.
 pub fn ensure() -> Result<()> {
-    ensure_for(&[Purpose::Build, Purpose::Run, Purpose::Check])
+    ensure_for(&[Purpose::Build, Purpose::Run])
 }
 
 /// `ensure` for some purposes only.
@@ -135,7 +136,8 @@ pub fn ensure_for(purposes: &[Purpose]) -> Result<()> {
     }
 }
 
-/// Installs Debian packages, by name, that are not needed for an image but for something else: a test's browser, say.
+/// Installs Debian packages, by name, that are not needed for an image but for something else: a
+/// test's browser, say.
 pub fn ensure_packages(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
@@ -144,7 +146,7 @@ pub fn ensure_packages(packages: &[&str]) -> Result<()> {
         let commands = by_hand(packages).join("\n  ");
         bail!("this machine lacks {}; run, as root:\n  {commands}", packages.join(", "));
     };
-    let step = Step::spinner("host");
+    let step = Step::percent("host");
     install(packages, become_root, &step)?;
     step.done(format!("installed {}", packages.join(", ")));
     Ok(())
@@ -213,8 +215,8 @@ fn install(packages: &[&str], root: Root, step: &Step) -> Result<()> {
     }
     for batch in &batches {
         let mut words = batch.words();
-        words.splice(1..1, ["-o", "DPkg::Lock::Timeout=300"]);
-        let attempt = || run::watch(&mut root.command(&words), |line| step.say(line.trim()));
+        words.splice(1..1, APT_PATIENCE.into_iter().chain(APT_STATUS));
+        let attempt = || run::watch(&mut root.command(&words), |line| step.apt(line));
         // The package lists may be older than the archive: files they name are gone then.
         if attempt().is_err() {
             update(root, step)?;
@@ -242,8 +244,9 @@ impl Batch<'_> {
     }
 }
 
-/// QEMU's packages must be of one version: with parts of it from backports already here, the plain release's
-/// `qemu-system-x86` cannot be installed beside them. Everything else comes from the plain release.
+/// QEMU's packages must be of one version: with parts of it from backports already here, the plain
+/// release's `qemu-system-x86` cannot be installed beside them. Everything else comes from the
+/// plain release.
 fn batches<'a>(packages: &[&'a str], qemu_release: Option<String>) -> Vec<Batch<'a>> {
     let (qemu, plain): (Vec<&str>, Vec<&str>) =
         packages.iter().partition(|package| qemu_release.is_some() && package.starts_with("qemu"));
@@ -253,7 +256,8 @@ fn batches<'a>(packages: &[&'a str], qemu_release: Option<String>) -> Vec<Batch<
         .collect()
 }
 
-/// The backports release that the installed parts of QEMU come from, when they do: `bookworm-backports`.
+/// The backports release that the installed parts of QEMU come from, when they do:
+/// `bookworm-backports`.
 fn target_release(installed: &str) -> Option<String> {
     let backported = installed
         .lines()
@@ -295,8 +299,8 @@ pub fn refresh_lists(step: &Step) -> Result<()> {
 }
 
 fn update(root: Root, step: &Step) -> Result<()> {
-    let words = ["apt-get", "update", "-o", "DPkg::Lock::Timeout=300"];
-    run::watch(&mut root.command(&words), |line| step.say(line.trim()))
+    let words = [&["apt-get", "update"][..], &APT_PATIENCE, &APT_STATUS].concat();
+    run::watch(&mut root.command(&words), |line| step.apt(line))
         .context("cannot refresh Debian's package lists")
 }
 
@@ -326,6 +330,8 @@ fn backports_source(release: &str) -> String {
     )
 }
 
+/// Another apt may be at work: wait for it.
+const APT_PATIENCE: [&str; 2] = ["-o", "DPkg::Lock::Timeout=300"];
 const BACKPORTS_FILE: &str = "/etc/apt/sources.list.d/twinpost-backports.sources";
 
 /// What a person without root rights has to have typed, in order.

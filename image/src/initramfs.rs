@@ -1,6 +1,7 @@
 //! Step 4, the initramfs: the box's whole root file system, as a cpio archive.
 //!
-//! The same contents give the same bytes: sorted names, one date, owner 0, inodes numbered in order.
+//! The same contents give the same bytes: sorted names, one date, owner 0, inodes numbered in
+//! order.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

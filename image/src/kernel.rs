@@ -17,6 +17,8 @@ pub struct Kernel {
     pub vmlinuz: Vec<u8>,
     /// In the order of loading.
     pub modules: Vec<Module>,
+    /// Optional modules of the board that this kernel does not have.
+    pub lacking: Vec<String>,
     pub deb: Deb,
 }
 
@@ -33,7 +35,11 @@ pub fn prepare(plan: &Plan) -> Result<Kernel> {
     let kernel = Kernel::read(deb, &files, &plan.board.kernel)?;
     let bytes = kernel.modules.iter().map(|module| module.bytes.len() as u64).sum();
     let count = kernel.modules.len();
-    step.done(format!("{}, {count} modules, {}", kernel.release, human(bytes)));
+    let without = match kernel.lacking.as_slice() {
+        [] => String::new(),
+        lacking => format!(", without {}", lacking.join(", ")),
+    };
+    step.done(format!("{}, {count} modules, {}{without}", kernel.release, human(bytes)));
     Ok(kernel)
 }
 
@@ -45,8 +51,9 @@ impl Kernel {
         let vmlinuz = std::fs::read(files.join(format!("boot/vmlinuz-{release}")))
             .with_context(|| format!("{} has no kernel in it", deb.package))?;
         ensure!(vmlinuz.starts_with(b"MZ"), "the kernel {release} cannot be started by UEFI");
-        let modules = Modules::open(&modules)?.pick(facts)?;
-        Ok(Kernel { release, vmlinuz, modules, deb })
+        let available = Modules::open(&modules)?;
+        let (modules, lacking) = (available.pick(facts)?, available.lacking(facts));
+        Ok(Kernel { release, vmlinuz, modules, lacking, deb })
     }
 }
 

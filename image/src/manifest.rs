@@ -29,7 +29,8 @@ pub struct Manifest {
     pub cmdline: String,
     pub kernel_release: String,
     pub kernel_package: Deb,
-    /// Packages of the host that something in the image comes from or was written by, with their versions.
+    /// Packages of the host that something in the image comes from or was written by, with their
+    /// versions.
     pub host_packages: BTreeMap<String, String>,
     pub rustc: String,
     /// In the order of loading.

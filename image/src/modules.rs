@@ -1,8 +1,9 @@
 //! Kernel modules: which files a board's list comes down to, and in which order they are loaded.
 //!
-//! Debian's packages carry no `modules.dep` (it is made at installation), so each module's own `.modinfo`
-//! is read: `depends=` names what must be there before, `softdep=pre:` what it will ask for by name. On a box there is
-//! no modprobe to answer such a question later, so both are loaded beforehand.
+//! Debian's packages carry no `modules.dep` (it is made at installation), so each module's own
+//! `.modinfo` is read: `depends=` names what must be there before, `softdep=pre:` what it will ask
+//! for by name. On a box there is no modprobe to answer such a question later, so both are loaded
+//! beforehand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,6 @@ impl Modules {
     /// Fails when the kernel has no module of a required name, neither as a file nor built in.
     pub fn pick(&self, facts: &KernelFacts) -> Result<Vec<Module>> {
         let mut order = Order { modules: self, picked: Vec::new(), seen: BTreeSet::new() };
-        // A generic implementation may be asked for by a faster one's users, so optional ones that exist come last.
         for name in &facts.modules {
             order.add(name, &mut Vec::new())?;
         }
@@ -58,6 +58,12 @@ impl Modules {
             }
         }
         Ok(order.picked)
+    }
+
+    /// The optional modules that this kernel does not have.
+    pub fn lacking(&self, facts: &KernelFacts) -> Vec<String> {
+        let optional = facts.modules_optional.iter();
+        optional.filter(|name| !self.knows(&canonical(name))).cloned().collect()
     }
 
     fn knows(&self, name: &str) -> bool {
@@ -107,7 +113,8 @@ impl Order<'_> {
                 .with_context(|| format!("module {} depends on {depended}", module.name))?;
         }
         for asked in &wants.soft {
-            // Soft needs may name an alias that only an installed system can resolve; a board lists those itself.
+            // Soft needs may name an alias that only an installed system can resolve; a board lists
+            // those itself.
             if self.modules.knows(&canonical(asked)) {
                 self.add(asked, above)?;
             }

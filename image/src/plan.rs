@@ -48,7 +48,8 @@ pub struct Plan {
     pub site: Option<SiteFile>,
     pub kernel_deb: Option<PathBuf>,
     pub version: String,
-    /// The commit the tree stands at, when it is a git checkout: `1a2b3c4d5e6f`, `-dirty` behind it when files differ.
+    /// The commit the tree stands at, when it is a git checkout: `1a2b3c4d5e6f`, `-dirty` behind it
+    /// when files differ.
     pub commit: Option<String>,
     /// Unix seconds: the date of everything in the image, and the floor of a box's clock.
     pub build_time: u64,
@@ -148,8 +149,8 @@ pub fn cache(tree: &Path) -> PathBuf {
     tree.join("build").join("cache")
 }
 
-/// The checked-out tree: the nearest folder upwards that has boards and a daemon, else the one that this
-/// program was compiled in.
+/// The checked-out tree: the nearest folder upwards that has boards and a daemon, else the one that
+/// this program was compiled in.
 pub fn find_tree() -> Result<PathBuf> {
     let is_tree = |folder: &Path| folder.join("board").is_dir() && folder.join("daemon").is_dir();
     let here = std::env::current_dir()?;
@@ -177,8 +178,8 @@ fn commit(tree: &Path) -> Option<String> {
     Some(if state.is_empty() { hash } else { format!("{hash}-dirty") })
 }
 
-/// `SOURCE_DATE_EPOCH` where it is set, else the date of the commit, else now: only the last makes two
-/// builds of the same tree differ.
+/// `SOURCE_DATE_EPOCH` where it is set, else the date of the commit, else now: only the last makes
+/// two builds of the same tree differ.
 fn build_time(tree: &Path) -> Result<u64> {
     let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text.parse().context("SOURCE_DATE_EPOCH is not a number of seconds")?,

@@ -1,4 +1,5 @@
-//! What the person at the keyboard sees: a moving line per step on a terminal, one plain line per step elsewhere.
+//! What the person at the keyboard sees: a moving line per step on a terminal, one plain line per
+//! step elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -28,10 +29,10 @@ impl Step {
         Step::new(name.into(), ProgressBar::new(total), style)
     }
 
-    /// A step that moves `total` bytes.
-    pub fn bytes(name: impl Into<String>, total: u64) -> Step {
-        let style = "{spinner} {prefix:14} [{bar:24}] {bytes}/{total_bytes} {wide_msg} {elapsed}";
-        Step::new(name.into(), ProgressBar::new(total), style)
+    /// A step that reports percent, as apt does.
+    pub fn percent(name: impl Into<String>) -> Step {
+        let style = "{spinner} {prefix:14} [{bar:24}] {pos:>3} % {wide_msg} {elapsed}";
+        Step::new(name.into(), ProgressBar::new(100), style)
     }
 
     fn new(name: String, bar: ProgressBar, style: &str) -> Step {
@@ -57,6 +58,17 @@ impl Step {
     /// How far the step is.
     pub fn at(&self, position: u64) {
         self.bar.set_position(position);
+    }
+
+    /// A line that apt printed with [`APT_STATUS`]: where it is, or what it says.
+    pub fn apt(&self, line: &str) {
+        match apt_status(line) {
+            Some((percent, doing)) => {
+                self.at(percent);
+                self.say(doing);
+            }
+            None => self.say(line.trim()),
+        }
     }
 
     /// Ends the step with one line that stays: what came out of it.
@@ -85,11 +97,47 @@ pub fn human(bytes: u64) -> String {
     }
 }
 
+/// Lets apt-get tell on stdout how far it is.
+pub const APT_STATUS: [&str; 2] = ["-o", "APT::Status-Fd=1"];
+
+/// `dlstatus:1:33.3:Retrieving file 1 of 3` and `pmstatus:qemu:40.0:Installing qemu`.
+fn apt_status(line: &str) -> Option<(u64, &str)> {
+    let (kind, rest) = line.split_once(':')?;
+    if !matches!(kind, "dlstatus" | "pmstatus") {
+        return None;
+    }
+    // The name in the middle may carry an architecture behind a colon of its own: find the number.
+    let mut from = 0;
+    for (at, _) in rest.match_indices(':') {
+        if let Ok(percent) = rest[from..at].parse::<f32>()
+            && rest[from..at].contains('.')
+        {
+            return Some((percent.clamp(0.0, 100.0) as u64, &rest[at + 1..]));
+        }
+        from = at + 1;
+    }
+    None
+}
+
 const TICK: Duration = Duration::from_millis(120);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn apt_says_how_far_it_is() {
+        assert_eq!(
+            apt_status("dlstatus:1:33.3333:Retrieving file 1 of 3"),
+            Some((33, "Retrieving file 1 of 3"))
+        );
+        assert_eq!(
+            apt_status("pmstatus:libc6:amd64:40.0000:Installing libc6 (amd64)"),
+            Some((40, "Installing libc6 (amd64)"))
+        );
+        assert_eq!(apt_status("Get:1 http://deb.debian.org/debian 12.5 x"), None);
+        assert_eq!(apt_status("pmstatus:x"), None);
+    }
 
     #[test]
     fn bytes_are_spelled_for_people() {

@@ -1,7 +1,7 @@
 //! The site file, seen from the workstation: written for a pair, checked, put into an image.
 //!
-//! The box checks every value again when it starts (`control::site`); what is caught here is what can be said to
-//! someone who still sits before a keyboard.
+//! The box checks every value again when it starts (`control::site`); what is caught here is what
+//! can be said to someone who still sits before a keyboard.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

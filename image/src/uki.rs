@@ -1,8 +1,9 @@
-//! Step 5, the unified kernel image: kernel, initramfs and command line as sections of one UEFI program.
+//! Step 5, the unified kernel image: kernel, initramfs and command line as sections of one UEFI
+//! program.
 //!
-//! systemd's stub is the program; at start it finds the other sections in itself. They are appended here by
-//! hand: the usual tool for it writes the time of day into the file, and the sections need placing that it
-//! leaves to the caller.
+//! systemd's stub is the program; at start it finds the other sections in itself. They are appended
+//! here by hand: the usual tool for it writes the time of day into the file, and the sections need
+//! placing that it leaves to the caller.
 
 use anyhow::{Context, Result, bail, ensure};
 use object::read::pe::PeFile64;
@@ -36,7 +37,8 @@ pub fn assemble(stub: &[u8], parts: &Parts<'_>) -> Result<Vec<u8>> {
         New::data(b".cmdline", parts.cmdline.as_bytes()),
         New::data(b".uname\0\0", parts.uname.as_bytes()),
         New::data(b".initrd\0", parts.initramfs),
-        // The stub starts the kernel in place, so it comes last and has room for what it unfolds to.
+        // The stub starts the kernel in place, so it comes last and has room for what it unfolds
+        // to.
         New {
             name: b".linux\0\0",
             bytes: parts.vmlinuz,
@@ -111,8 +113,8 @@ fn append(stub: &[u8], sections: &[New<'_>]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// The stub without its symbol table and signature, its headers grown to hold `more` section headers, padded to the
-/// file alignment.
+/// The stub without its symbol table and signature, its headers grown to hold `more` section
+/// headers, padded to the file alignment.
 fn with_room(stub: &[u8], headers: &Headers, more: usize, alignment: u32) -> Result<Vec<u8>> {
     let old = headers.u32(stub, headers.optional + SIZE_OF_HEADERS)?;
     let needed = headers.table + (headers.count + more) * SECTION_HEADER;
