@@ -246,7 +246,7 @@ impl Replica {
             Input::Applied { end } => self.overlay.placed.retain(|_, (_, at)| *at >= end),
             Input::GoAlone => self.go_alone(applied),
             Input::EndSession => {
-                self.out.push_back(Output::EndSession { reason: "the peer is stuck".into() });
+                self.out.push_back(Output::EndSession { reason: "failover ended it".into() });
             }
             Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
             Input::WallClock { unix_ms } => self.unix_ms = unix_ms,

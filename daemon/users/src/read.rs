@@ -80,17 +80,25 @@ impl Users {
     /// # Errors
     /// When the disk fails.
     pub fn verify(&self, address: &str, password: &str) -> Result<Option<AccountId>, Error> {
-        let found = self.read(|tables| {
-            let Some(id) = find(tables, address)? else { return Ok(None) };
-            let row = account_row(tables, id)?;
-            Ok(row.and_then(|row| Some((id, row.password_hash()?.to_owned()))))
-        })?;
-        Ok(match found {
+        Ok(match self.credentials(address)? {
             Some((id, hash)) => verify_password(&hash, password).then_some(id),
             None => {
                 spend_the_time();
                 None
             }
+        })
+    }
+
+    /// Whose address this is, with the hash of the password in force. For callers that remember what they
+    /// verified: a changed password has another hash.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn credentials(&self, address: &str) -> Result<Option<(AccountId, String)>, Error> {
+        self.read(|tables| {
+            let Some(id) = find(tables, address)? else { return Ok(None) };
+            let row = account_row(tables, id)?;
+            Ok(row.and_then(|row| Some((id, row.password_hash()?.to_owned()))))
         })
     }
 

@@ -1,0 +1,203 @@
+//! The replication link: TCP, mutual TLS, a proof of the pair's token, then messages.
+//!
+//! Side a connects, side b accepts, over the crossover or, when `failover` says so, over the LAN. On the
+//! wire each message is a length (u32, little-endian) and its postcard bytes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use node::Handle;
+use replica::{Hello, Message};
+use rustls::pki_types::ServerName;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::identity::Identity;
+use crate::tls::link_configs;
+
+/// The longest message: a frame, or a wish with many entries.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Connecting, TLS and greeting each take no longer than this.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two attempts to connect.
+const RETRY: Duration = Duration::from_millis(200);
+/// Label of the TLS exporter that the proof is bound to (RFC 8446 §7.5).
+const EXPORTER: &[u8] = b"EXPORTER-twinpost-pairing";
+const READ_BUFFER_BYTES: usize = 512 * 1024;
+
+/// What the two sides tell each other before the first message of `replica`.
+#[derive(Serialize, Deserialize)]
+struct Greeting {
+    side: record::Side,
+    /// HMAC over side and TLS exporter, with a key derived from the pair's token.
+    proof: Vec<u8>,
+    hello: Hello,
+}
+
+pub struct Link {
+    pub handle: Handle,
+    pub identity: Arc<Identity>,
+    /// Where the peer listens now; none while no path is known.
+    pub peer: watch::Receiver<Option<SocketAddr>>,
+}
+
+impl Link {
+    /// Side a: connects whenever there is no session and a place to connect to.
+    pub async fn connect_for_ever(mut self) -> Result<()> {
+        let (client, _) = link_configs(&self.identity)?;
+        let connector = TlsConnector::from(client);
+        loop {
+            let Some(address) = *self.peer.borrow_and_update() else {
+                if self.peer.changed().await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            };
+            let session = async {
+                let stream = timeout(STEP_TIMEOUT, TcpStream::connect(address)).await??;
+                stream.set_nodelay(true)?;
+                let name = ServerName::try_from("twinpost-box")?;
+                let stream = timeout(STEP_TIMEOUT, connector.connect(name, stream)).await??;
+                self.session(stream.into()).await
+            };
+            let mut moved = self.peer.clone();
+            tokio::select! {
+                ended = session => log_end(address, &ended),
+                // The path changed: the session over the old one is dropped.
+                _ = moved.wait_for(|now| *now != Some(address)) => {
+                    tracing::info!(%address, "the link leaves this path");
+                }
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    /// Side b: one session at a time; a new one replaces the old.
+    pub async fn accept_for_ever(self, listener: TcpListener) -> Result<()> {
+        let (_, server) = link_configs(&self.identity)?;
+        let acceptor = TlsAcceptor::from(server);
+        let this = Arc::new(self);
+        loop {
+            let (stream, address) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "accepting the peer");
+                    sleep(RETRY).await;
+                    continue;
+                }
+            };
+            let (this, acceptor) = (this.clone(), acceptor.clone());
+            tokio::spawn(async move {
+                let session = async {
+                    stream.set_nodelay(true)?;
+                    let stream = timeout(STEP_TIMEOUT, acceptor.accept(stream)).await??;
+                    this.session(stream.into()).await
+                };
+                log_end(address, &session.await);
+            });
+        }
+    }
+
+    async fn session(&self, mut stream: TlsStream<TcpStream>) -> Result<()> {
+        let hello = timeout(STEP_TIMEOUT, self.greet(&mut stream)).await??;
+        let (session, messages) = self.handle.link_up(hello).await?;
+        tracing::info!(session, "the link is up");
+        let (reader, writer) = tokio::io::split(stream);
+        let ended = tokio::select! {
+            ended = self.receive(session, reader) => ended,
+            ended = send(messages, writer) => ended,
+        };
+        self.handle.link_down(session).await?;
+        ended
+    }
+
+    /// Both sides prove that they know the token, in this very TLS session, then pin each other.
+    async fn greet(&self, stream: &mut TlsStream<TcpStream>) -> Result<Hello> {
+        let exporter = match &*stream {
+            TlsStream::Client(stream) => {
+                stream.get_ref().1.export_keying_material([0; 32], EXPORTER, None)?
+            }
+            TlsStream::Server(stream) => {
+                stream.get_ref().1.export_keying_material([0; 32], EXPORTER, None)?
+            }
+        };
+        let (_, tls) = stream.get_ref();
+        let certificate = tls
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+            .context("the peer showed no certificate")?
+            .to_vec();
+        let side = self.handle.side();
+        let greeting = Greeting {
+            side,
+            proof: self.identity.proof(&side.to_string(), &exporter),
+            hello: self.handle.link_hello().await?,
+        };
+        write_message(stream, &greeting).await?;
+        stream.flush().await?;
+        let greeting: Greeting = read_message(stream).await?;
+        ensure!(greeting.side == side.other(), "the box at the other end is side {side}, too");
+        let peer = greeting.side.to_string();
+        self.identity.check_proof(&peer, &exporter, &greeting.proof)?;
+        self.identity.pin(&certificate, greeting.hello.blank)?;
+        Ok(greeting.hello)
+    }
+
+    async fn receive<R: AsyncRead + Unpin>(&self, session: u64, reader: R) -> Result<()> {
+        let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+        loop {
+            let message: Message = read_message(&mut reader).await?;
+            self.handle.link_message(session, message).await?;
+        }
+    }
+}
+
+/// Writes what the node sends; ends when the node ends the session.
+async fn send<W: AsyncWrite + Unpin>(
+    mut messages: mpsc::UnboundedReceiver<Message>,
+    mut writer: W,
+) -> Result<()> {
+    while let Some(message) = messages.recv().await {
+        write_message(&mut writer, &message).await?;
+        while let Ok(message) = messages.try_recv() {
+            write_message(&mut writer, &message).await?;
+        }
+        writer.flush().await?;
+    }
+    bail!("this box ended the session")
+}
+
+async fn write_message<W: AsyncWrite + Unpin, T: Serialize>(
+    writer: &mut W,
+    message: &T,
+) -> Result<()> {
+    let bytes = postcard::to_extend(message, vec![0; 4])?;
+    let length = bytes.len() - 4;
+    ensure!(length <= MESSAGE_BYTES_MAX, "a message of {length} bytes");
+    let mut bytes = bytes;
+    bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    writer.write_all(&bytes).await?;
+    Ok(())
+}
+
+async fn read_message<R: AsyncRead + Unpin, T: for<'de> Deserialize<'de>>(
+    reader: &mut R,
+) -> Result<T> {
+    let length = reader.read_u32_le().await.context("the peer ended the session")? as usize;
+    ensure!(length <= MESSAGE_BYTES_MAX, "the peer announced a message of {length} bytes");
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes).await?;
+    postcard::from_bytes(&bytes).context("a message of the peer cannot be read")
+}
+
+fn log_end(address: SocketAddr, ended: &Result<()>) {
+    if let Err(error) = ended {
+        tracing::info!(%address, error = %format!("{error:#}"), "no session of the link");
+    }
+}

@@ -1,0 +1,110 @@
+//! The two local sockets: questions of the console (`maild.sock`), and ticks to PID 1 (`init.sock`).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use control::{Decoder, FromInit, FromMaild, Program, ToInit, ToMaild, encode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+use crate::status::Statuses;
+
+/// How often PID 1 hears that the loop turns.
+const TICK: Duration = Duration::from_millis(200);
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Answers questions on `maild.sock`.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub async fn answer_for_ever(path: &Path, statuses: Arc<Statuses>) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("removing the old {path:?}")),
+    }
+    let listener = UnixListener::bind(path).with_context(|| format!("listening on {path:?}"))?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let statuses = statuses.clone();
+        tokio::spawn(async move {
+            if let Err(error) = answer(stream, &statuses).await {
+                tracing::debug!(%error, "a local question");
+            }
+        });
+    }
+}
+
+async fn answer(mut stream: UnixStream, statuses: &Statuses) -> Result<()> {
+    let mut decoder = Decoder::new();
+    let mut buffer = vec![0; 4096];
+    loop {
+        let length = stream.read(&mut buffer).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        decoder.push(&buffer[..length]);
+        while let Some(question) = decoder.next::<ToMaild>()? {
+            let answer = match question {
+                ToMaild::Status => FromMaild::Status(Box::new(statuses.status())),
+                ToMaild::Digest => match statuses.digest().await {
+                    Ok(digest) => FromMaild::Digest(digest),
+                    Err(error) => FromMaild::Failed { reason: error.to_string() },
+                },
+            };
+            stream.write_all(&encode(&answer)?).await?;
+        }
+    }
+}
+
+/// Tells PID 1 that this program's loop turns, and hears when to stop. Without a PID 1 of ours it
+/// tries again quietly.
+pub async fn tick_for_ever(path: &Path, node: node::Handle, stop: watch::Sender<Option<String>>) {
+    loop {
+        if let Ok(stream) = UnixStream::connect(path).await
+            && let Err(error) = ticks(stream, &node, &stop).await
+        {
+            tracing::warn!(%error, "the connection to init");
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+async fn ticks(
+    stream: UnixStream,
+    node: &node::Handle,
+    stop: &watch::Sender<Option<String>>,
+) -> Result<()> {
+    let (mut reader, mut writer) = stream.into_split();
+    let hello = ToInit::Hello { program: Program::Maild, version: crate::VERSION.into() };
+    writer.write_all(&encode(&hello)?).await?;
+    let mut decoder = Decoder::new();
+    let mut buffer = vec![0; 4096];
+    let mut interval = tokio::time::interval(TICK);
+    let mut sequence = 0;
+    loop {
+        tokio::select! {
+            got = reader.read(&mut buffer) => {
+                let length = got?;
+                if length == 0 {
+                    return Ok(());
+                }
+                decoder.push(&buffer[..length]);
+                while let Some(message) = decoder.next::<FromInit>()? {
+                    if let FromInit::Shutdown { reason } = message {
+                        writer.write_all(&encode(&ToInit::Stopping)?).await?;
+                        stop.send_replace(Some(reason));
+                    }
+                }
+            }
+            _ = interval.tick() => {
+                node.tick().await?;
+                sequence += 1;
+                writer.write_all(&encode(&ToInit::Tick { sequence })?).await?;
+            }
+        }
+    }
+}

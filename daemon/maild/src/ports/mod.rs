@@ -1,0 +1,112 @@
+//! The box's ports: heartbeats in and out, the service addresses, carrier, gateway, other holders.
+//!
+//! [`Ports`] is one of two: [`real::RealPorts`] on a box, [`loopback::LoopbackPorts`] for a pair of
+//! processes on one machine, where addresses are not moved. Everything that happens comes as a
+//! [`PortEvent`] through one channel.
+
+pub mod loopback;
+pub mod real;
+
+use std::net::SocketAddr;
+
+use failover::{Path, Side};
+use tokio::sync::mpsc;
+
+/// What a port brought.
+#[derive(Debug)]
+pub enum PortEvent {
+    /// Bytes that may be a heartbeat.
+    Beat {
+        path: Path,
+        bytes: Vec<u8>,
+    },
+    Carrier {
+        path: Path,
+        up: bool,
+    },
+    Gateway {
+        reachable: bool,
+    },
+    /// Somebody else was seen with a service address.
+    SecondHolder {
+        address: Side,
+    },
+}
+
+/// Events that wait for the failover task. Heartbeats beyond are dropped: newer ones follow.
+pub const EVENTS_MAX: usize = 1024;
+
+pub type Events = mpsc::Receiver<PortEvent>;
+
+pub enum Ports {
+    Real(real::RealPorts),
+    Loopback(loopback::LoopbackPorts),
+}
+
+impl Ports {
+    /// Sends a heartbeat now or not at all: the next one comes in 50 ms.
+    pub fn send_beat(&self, path: Path, bytes: &[u8]) {
+        match self {
+            Ports::Real(ports) => ports.send_beat(path, bytes),
+            Ports::Loopback(ports) => ports.send_beat(path, bytes),
+        }
+    }
+
+    pub async fn take(&mut self, side: Side) {
+        match self {
+            Ports::Real(ports) => ports.take(side).await,
+            Ports::Loopback(_) => {}
+        }
+    }
+
+    pub async fn give(&mut self, side: Side) {
+        match self {
+            Ports::Real(ports) => ports.give(side).await,
+            Ports::Loopback(_) => {}
+        }
+    }
+
+    pub fn announce(&self, side: Side) {
+        if let Ports::Real(ports) = self {
+            ports.announce(side);
+        }
+    }
+
+    /// Asks the LAN who holds an address; an answer comes as [`PortEvent::SecondHolder`].
+    pub fn probe(&self, side: Side) {
+        if let Ports::Real(ports) = self {
+            ports.probe(side);
+        }
+    }
+
+    /// This box's link-local address on the crossover and the port of its replication listener.
+    #[must_use]
+    pub fn listener(&self) -> failover::beat::Listener {
+        match self {
+            Ports::Real(ports) => ports.listener(),
+            Ports::Loopback(ports) => ports.listener(),
+        }
+    }
+
+    /// Where the peer listens on a path, given what it said of itself.
+    #[must_use]
+    pub fn peer_address(
+        &self,
+        path: Path,
+        said: Option<failover::beat::Listener>,
+    ) -> Option<SocketAddr> {
+        match self {
+            Ports::Real(ports) => ports.peer_address(path, said),
+            Ports::Loopback(ports) => Some(ports.peer_link),
+        }
+    }
+
+    /// The name of a path's port, for people.
+    #[must_use]
+    pub fn name(&self, path: Path) -> String {
+        match self {
+            Ports::Real(ports) => ports.name(path),
+            Ports::Loopback(_) => "lo".into(),
+        }
+    }
+}

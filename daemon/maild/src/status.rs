@@ -1,0 +1,174 @@
+//! The picture of this box for console, panel and tests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use control::status::{AppliedWriter, DigestPart};
+use control::{Digest, Link, Log, Peer, Site, Status, View};
+use failover::Side;
+use node::Handle;
+use replica::Mode;
+
+use crate::identity::hex;
+use crate::ports::real::control_side;
+use crate::watch::{Seen, path_name};
+
+pub struct Statuses {
+    pub site: Arc<Site>,
+    pub node: Handle,
+    pub seen: Arc<Seen>,
+    pub data: PathBuf,
+    /// The names of the ports: crossover, LAN.
+    pub port_names: [String; 2],
+    pub started: Instant,
+    /// Since when there is one copy only, and how many messages there were then.
+    pub alone: Mutex<Option<(u64, u64)>>,
+}
+
+impl Statuses {
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let progress = self.node.progress();
+        let report = self.seen.report.lock().expect("no holder panics").clone();
+        let counts = self.node.index().counts().ok();
+        let messages = counts.map_or(0, |c| c.messages);
+        let one_copy = *self.alone.lock().expect("no holder panics");
+        let held = report.as_ref().map(|r| r.holds).unwrap_or_default();
+        Status {
+            box_name: self.site.box_name().to_owned(),
+            hostname: self.site.hostname.clone(),
+            side: self.site.side,
+            version: crate::VERSION.to_owned(),
+            view: self.view(),
+            healthy: report.as_ref().is_some_and(|r| r.healthy),
+            health: self.health(),
+            own_address: self.site.lan.address.address,
+            held_addresses: Side::BOTH
+                .into_iter()
+                .filter(|side| held.has(*side))
+                .map(|side| self.site.service.of(control_side(side)).address)
+                .collect(),
+            links: self.links(report.as_ref()),
+            log: Log { end: progress.end, synced: progress.synced, applied: progress.applied },
+            peer: self.peer(report.as_ref(), &progress),
+            one_copy_since_s: one_copy.map(|(since, _)| since),
+            one_copy_messages: one_copy.map_or(0, |(_, then)| messages.saturating_sub(then)),
+            accounts: self.node.users().accounts().map_or(0, |a| a.len() as u64),
+            messages,
+            uptime_s: self.started.elapsed().as_secs(),
+            memory_bytes: linux::host::resident_bytes(),
+            disk_free_bytes: linux::host::room(&self.data).map_or(0, |room| room.free_bytes),
+        }
+    }
+
+    /// Notices when the box becomes alone or stops being so.
+    pub async fn follow_view(&self) {
+        let mut modes = self.node.modes();
+        loop {
+            let mode = *modes.borrow_and_update();
+            {
+                let mut alone = self.alone.lock().expect("no holder panics");
+                match mode {
+                    Mode::Alone if alone.is_none() => {
+                        let messages = self.node.index().counts().map_or(0, |c| c.messages);
+                        *alone = Some((linux::clock::unix_s(), messages));
+                    }
+                    Mode::Both => *alone = None,
+                    Mode::Alone | Mode::Starting | Mode::Waiting => {}
+                }
+            }
+            if modes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Digests of everything applied. Reads all of both stores: for checks, not for pages.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub async fn digest(&self) -> Result<Digest> {
+        let node = self.node.clone();
+        let (mailbox, users) =
+            tokio::task::spawn_blocking(move || (node.index().digest(), node.users().digest()))
+                .await?;
+        let part = |name: &str, bytes: &[u8]| DigestPart { name: name.into(), hex: hex(bytes) };
+        let applied = self.node.vector().into_iter().map(|(writer, count)| AppliedWriter {
+            side: match writer.side {
+                record::Side::A => control::Side::A,
+                record::Side::B => control::Side::B,
+            },
+            incarnation: writer.incarnation,
+            count,
+        });
+        Ok(Digest {
+            parts: vec![
+                part("mailbox", &mailbox.context("reading the index")?),
+                part("users", &users.context("reading the user store")?),
+            ],
+            applied: applied.collect(),
+        })
+    }
+
+    fn view(&self) -> View {
+        match self.node.mode() {
+            Mode::Starting if self.node.progress().end == 0 => View::Starting,
+            Mode::Starting | Mode::Waiting => View::Waiting,
+            Mode::Alone => View::Alone,
+            Mode::Both => View::Both,
+        }
+    }
+
+    fn health(&self) -> String {
+        let report = self.seen.report.lock().expect("no holder panics");
+        if let Some(report) = report.as_ref()
+            && !report.healthy
+            && !report.trouble.is_empty()
+        {
+            return report.trouble.clone();
+        }
+        match self.view() {
+            View::Starting => "starting",
+            View::Waiting => "waiting for the other box: no mail is shown or taken until then",
+            View::Both => "all is well: both boxes hold every message",
+            View::Alone => "the other box is away: new mail is on this box only",
+        }
+        .to_owned()
+    }
+
+    fn links(&self, report: Option<&failover::Report>) -> Vec<Link> {
+        let Some(report) = report else { return Vec::new() };
+        let in_session = self.node.progress().in_session;
+        let paths = report.peer.paths.iter().filter(|p| p.path != failover::Path::Serial);
+        paths
+            .zip(&self.port_names)
+            .map(|(path, port)| Link {
+                path: path_name(path.path),
+                port: port.clone(),
+                carrier: path.carrier,
+                heard_ms: path.up.then(|| ms_since(report.peer.heard_at)),
+                carries_session: in_session && report.link == path.path,
+            })
+            .collect()
+    }
+
+    fn peer(&self, report: Option<&failover::Report>, progress: &node::Progress) -> Option<Peer> {
+        let peer = &report?.peer;
+        peer.heard_at?;
+        Some(Peer {
+            hostname: self.site.side.other().to_string(),
+            version: String::new(),
+            healthy: peer.facts.as_ref().is_some_and(|facts| facts.healthy),
+            synced: progress.peer_synced,
+            behind: progress.peer_lacks.unwrap_or(0),
+            heard_ms: ms_since(peer.heard_at),
+        })
+    }
+}
+
+fn ms_since(at: Option<Instant>) -> u64 {
+    at.map_or(u64::MAX, |at| at.elapsed().as_millis() as u64)
+}

@@ -1,0 +1,226 @@
+//! Runs `failover`: brings it everything that happens, carries out what it decides.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use failover::beat::Key;
+use failover::{Admin, Beat, Failover, Input, Output, Path, ReplicaState, Report};
+use node::Handle;
+use replica::Mode;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::identity::Identity;
+use crate::ports::{Events, PortEvent, Ports};
+
+/// How often health and sync progress are looked at.
+const PULSE: Duration = Duration::from_millis(100);
+/// The node's loop must go round within this time.
+const LOOP_TIMEOUT: Duration = Duration::from_millis(400);
+/// What happened lately, for the status page.
+const EVENTS_KEPT: usize = 50;
+
+/// One thing that happened, for people.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub unix_s: u64,
+    pub text: String,
+}
+
+/// What others may look at.
+#[derive(Default)]
+pub struct Seen {
+    pub report: Mutex<Option<Report>>,
+    pub events: Mutex<std::collections::VecDeque<Event>>,
+}
+
+pub struct Watch {
+    pub failover: Failover,
+    pub ports: Ports,
+    pub key: Key,
+    pub node: Handle,
+    pub identity: Arc<Identity>,
+    pub link_peer: watch::Sender<Option<SocketAddr>>,
+    pub seen: Arc<Seen>,
+}
+
+/// What the loop is told besides what the ports bring.
+enum Pulse {
+    Health { ok: bool, reason: String },
+    Syncs { waiting: bool, synced: u64 },
+}
+
+impl Watch {
+    /// Runs until told to stop; then says goodbye and gives the addresses away.
+    pub async fn run(mut self, mut events: Events, mut stop: watch::Receiver<bool>) {
+        let (pulse_send, mut pulses) = mpsc::channel(16);
+        tokio::spawn(pulse(self.node.clone(), pulse_send));
+        let mut modes = self.node.modes();
+        modes.mark_changed();
+        let mut progress = self.node.progress();
+        self.feed(Input::Listener(self.ports.listener())).await;
+        self.feed(Input::StoreMayServe(!progress.blank)).await;
+        loop {
+            let deadline = self.failover.deadline().map(Into::into);
+            let input = tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => self.translate(event),
+                    None => return,
+                },
+                changed = modes.changed() => match changed {
+                    Ok(()) => Some(Input::Replica(self.replica_state())),
+                    Err(_) => return,
+                },
+                Some(pulse) = pulses.recv() => Some(match pulse {
+                    Pulse::Health { ok, reason } => Input::Health { ok, reason },
+                    Pulse::Syncs { waiting, synced } => Input::Syncs { waiting, synced },
+                }),
+                () = until(deadline) => Some(Input::Tick),
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            if let Some(input) = input {
+                self.feed(input).await;
+            }
+            // A session makes `joining` of `no session` without a change of the view.
+            let now = self.node.progress();
+            if now.in_session != progress.in_session || now.blank != progress.blank {
+                self.feed(Input::StoreMayServe(!now.blank)).await;
+                self.feed(Input::Replica(self.replica_state())).await;
+            }
+            if self.node.mode() == Mode::Both
+                && let Err(error) = self.identity.mark_joined()
+            {
+                tracing::warn!(%error, "marking that this disk has joined");
+            }
+            progress = now;
+        }
+        self.feed(Input::Admin(Admin::Goodbye)).await;
+        for side in failover::Side::BOTH {
+            self.ports.give(side).await;
+        }
+    }
+
+    fn translate(&self, event: PortEvent) -> Option<Input> {
+        Some(match event {
+            PortEvent::Beat { path, bytes } => match Beat::open(&bytes, &self.key) {
+                Ok(beat) => Input::Heartbeat { path, beat },
+                Err(error) => {
+                    tracing::debug!(?path, %error, "no heartbeat");
+                    return None;
+                }
+            },
+            PortEvent::Carrier { path, up } => Input::Carrier { path, up },
+            PortEvent::Gateway { reachable } => Input::Gateway { reachable },
+            PortEvent::SecondHolder { address } => {
+                Input::SecondHolder { address, owner_answers: false }
+            }
+        })
+    }
+
+    fn replica_state(&self) -> ReplicaState {
+        match (self.node.mode(), self.node.progress().in_session) {
+            (Mode::Both, _) => ReplicaState::Both,
+            (Mode::Alone, _) => ReplicaState::Alone,
+            (Mode::Starting | Mode::Waiting, true) => ReplicaState::Joining,
+            (Mode::Starting | Mode::Waiting, false) => ReplicaState::NoSession,
+        }
+    }
+
+    async fn feed(&mut self, input: Input) {
+        let now = Instant::now();
+        self.failover.handle(now, input);
+        while let Some(output) = self.failover.poll() {
+            self.carry_out(output).await;
+        }
+        let report = self.failover.report(now);
+        let address = self.ports.peer_address(report.link, self.failover.peer_listener());
+        self.link_peer.send_if_modified(|known| {
+            let changed = *known != address;
+            *known = address;
+            changed
+        });
+        *self.seen.report.lock().expect("no holder panics") = Some(report);
+    }
+
+    async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::SendBeat { path, beat } => self.ports.send_beat(path, &beat.seal(&self.key)),
+            Output::Take(side) => self.ports.take(side).await,
+            Output::Give(side) => self.ports.give(side).await,
+            Output::Announce(side) => self.ports.announce(side),
+            Output::Probe(side) => self.ports.probe(side),
+            Output::GoAlone { why } => {
+                self.remember(format!("This box goes on alone: {}", why.text()));
+                let _ = self.node.go_alone().await;
+            }
+            Output::EndSession => {
+                let _ = self.node.end_session().await;
+            }
+            // `feed` looks at the report's path after each input.
+            Output::Link(path) => tracing::info!(?path, "the link's path"),
+            Output::HandedOver { peer_serves } => {
+                tracing::info!(peer_serves, "the handover ended");
+            }
+            Output::Alarm { kind, raised, text } => {
+                tracing::warn!(?kind, raised, %text, "alarm");
+            }
+            Output::Event { what, why } => self.remember(format!("{what}: {why}")),
+        }
+    }
+
+    fn remember(&self, text: String) {
+        tracing::info!(%text, "event");
+        let mut events = self.seen.events.lock().expect("no holder panics");
+        if events.len() >= EVENTS_KEPT {
+            events.pop_front();
+        }
+        events.push_back(Event { unix_s: linux::clock::unix_s(), text });
+    }
+}
+
+/// Looks at the node's health and its peer's syncs, and says so.
+async fn pulse(node: Handle, send: mpsc::Sender<Pulse>) {
+    let mut interval = tokio::time::interval(PULSE);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last = None;
+    loop {
+        interval.tick().await;
+        let reason = match timeout(LOOP_TIMEOUT, node.tick()).await {
+            Ok(Ok(())) => String::new(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the mail store does not answer".to_owned(),
+        };
+        if last.as_ref() != Some(&reason) {
+            last = Some(reason.clone());
+            let health = Pulse::Health { ok: reason.is_empty(), reason };
+            if send.send(health).await.is_err() {
+                return;
+            }
+        }
+        let progress = node.progress();
+        let waiting = progress.wishes_waiting > 0 && progress.peer_lacks.is_some_and(|n| n > 0);
+        let syncs = Pulse::Syncs { waiting, synced: progress.peer_synced };
+        if send.send(syncs).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The path that a report names, for people.
+#[must_use]
+pub fn path_name(path: Path) -> control::LinkPath {
+    match path {
+        Path::Crossover => control::LinkPath::Crossover,
+        Path::Lan => control::LinkPath::Lan,
+        Path::Serial => control::LinkPath::Serial,
+    }
+}

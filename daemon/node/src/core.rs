@@ -1,0 +1,446 @@
+//! A whole box without threads or sockets: what the shell runs and the simulator drives.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use journal::{Disk, Log, Position};
+use mailbox::Index;
+use record::{
+    AccountId, BodyRef, Clock, Entry, EntryId, MailboxId, RequestId, Side, Vector, Writer,
+};
+use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Wish};
+use users::Users;
+
+use crate::body::Body;
+use crate::limits::REPLACE_BATCH;
+use crate::link::Link;
+
+pub enum Input {
+    /// A client's wish; `Output::Done` answers it.
+    Submit {
+        request: RequestId,
+        wish: Wish,
+        answer: Answer,
+    },
+    /// Message bytes with one wish for each account that gets them; each has its own request.
+    Deliver {
+        body: Body,
+        places: Vec<Place>,
+        answer: Answer,
+    },
+    LinkUp {
+        peer: Hello,
+    },
+    LinkDown,
+    Link(Message),
+    /// Everything below this position is on the disk.
+    Synced {
+        end: u64,
+    },
+    /// Everything below this position is in the index and the user store.
+    Applied {
+        end: u64,
+    },
+    GoAlone,
+    EndSession,
+    WallClock {
+        unix_ms: u64,
+    },
+}
+
+/// When a wish is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// When it cannot be lost any more.
+    AtCommit,
+    /// When this box's clients can see it, too.
+    AtApply,
+}
+
+/// One new entry whose body is on its way.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub request: RequestId,
+    pub account: AccountId,
+    pub mailbox: MailboxId,
+    pub entry: EntryId,
+    pub internal_date_s: i64,
+    pub flags: Vec<String>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// To the peer, in this order.
+    Send(Message),
+    /// Everything below this position is committed: apply it.
+    Apply {
+        end: u64,
+    },
+    Done {
+        request: RequestId,
+    },
+    Mode(Mode),
+    /// From now on this box shows what it holds: it is in a view, and everything that its clients may
+    /// have seen before its last stop is applied again.
+    Serving,
+    EndSession {
+        reason: String,
+    },
+    /// The link has more to send than one turn takes: call `handle` again soon.
+    Again,
+}
+
+/// One box. See the crate's head.
+pub struct Core<D: Disk> {
+    log: Arc<Log<D>>,
+    replica: Replica,
+    index: Arc<Index>,
+    users: Arc<Users>,
+    link: Option<Link>,
+    applied: u64,
+    apply_asked: u64,
+    serving: Serving,
+    answers: BTreeMap<RequestId, Answer>,
+    /// Committed, to be answered when applied up to here.
+    unapplied: VecDeque<(u64, RequestId)>,
+    out: VecDeque<Output>,
+}
+
+/// A box that was stopped may have shown more than is applied now, so it shows nothing before it has
+/// applied what it held when it came into a view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Serving {
+    NotYet,
+    /// Once everything below this position is applied.
+    From(u64),
+    Yes,
+}
+
+/// What a core starts from.
+pub struct Start {
+    pub side: Side,
+    /// Drawn at random for this start.
+    pub incarnation: u128,
+    pub unix_ms: u64,
+    /// The disk has never joined its pair, and pairing did not mark it as the first.
+    pub blank: bool,
+}
+
+impl<D: Disk> Core<D> {
+    /// Takes up an opened log with the state derived from it so far.
+    ///
+    /// # Errors
+    /// When a record beyond the applied state cannot be read.
+    pub fn open(
+        start: &Start,
+        log: Arc<Log<D>>,
+        index: Arc<Index>,
+        users: Arc<Users>,
+    ) -> Result<Core<D>, journal::Error> {
+        let end = log.end().0;
+        // Derived state of another disk's log, or from a log that lost its tail, is not trusted.
+        let applied = index.applied().min(users.applied()).min(end);
+        let mut clock = Clock::default();
+        if let Some(last) = end.checked_sub(1)
+            && let Ok(record) = log.read_at(Position(last))
+        {
+            clock = record.clock;
+        }
+        let me = Writer { side: start.side, incarnation: start.incarnation };
+        let vector = log.vector();
+        let recovered = Recovered { vector, end, committed: applied, clock, blank: start.blank };
+        let mut replica = Replica::new(me, recovered);
+        for row in log.scan(Position(applied)) {
+            let (_, record) = row?;
+            replica.recovered(&record);
+        }
+        replica.start(start.unix_ms);
+        let mut core = Core {
+            log,
+            replica,
+            index,
+            users,
+            link: None,
+            applied,
+            apply_asked: applied,
+            serving: Serving::NotYet,
+            answers: BTreeMap::new(),
+            unapplied: VecDeque::new(),
+            out: VecDeque::new(),
+        };
+        core.drain();
+        Ok(core)
+    }
+
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Submit { request, wish, answer } => {
+                self.answers.insert(request, answer);
+                self.replica(now, replica::Input::Submit { request, wish });
+            }
+            Input::Deliver { body, places, answer } => self.deliver(now, body, places, answer),
+            Input::LinkUp { peer } => {
+                match Link::new(&self.log, &peer) {
+                    Ok(link) => self.link = Some(link),
+                    Err(error) => return self.end_session(now, &error.to_string()),
+                }
+                self.replica(now, replica::Input::SessionUp { peer });
+            }
+            Input::LinkDown => self.link_down(now),
+            Input::Link(message) => self.link_message(now, message),
+            Input::Synced { end } => self.replica(now, replica::Input::Synced { end }),
+            Input::Applied { end } => self.applied(now, end),
+            Input::GoAlone => self.replica(now, replica::Input::GoAlone),
+            Input::EndSession => self.replica(now, replica::Input::EndSession),
+            Input::WallClock { unix_ms } => {
+                self.replica(now, replica::Input::WallClock { unix_ms });
+            }
+        }
+        self.pump(now);
+    }
+
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    #[must_use]
+    pub fn replica_state(&self) -> &Replica {
+        &self.replica
+    }
+
+    #[must_use]
+    pub fn hello(&self) -> Hello {
+        self.replica.hello()
+    }
+
+    #[must_use]
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    #[must_use]
+    pub fn users(&self) -> &Arc<Users> {
+        &self.users
+    }
+
+    #[must_use]
+    pub fn log(&self) -> &Arc<Log<D>> {
+        &self.log
+    }
+
+    fn deliver(&mut self, now: Instant, body: Body, places: Vec<Place>, answer: Answer) {
+        let mut reference = body.reference(self.replica.writer());
+        reference.index = self.replica.append_body(body.parts);
+        self.drain();
+        for place in places {
+            let entry = entry(&place, reference);
+            let wish = Wish::Place { account: place.account, entries: vec![entry] };
+            self.answers.insert(place.request, answer);
+            self.replica(now, replica::Input::Submit { request: place.request, wish });
+        }
+    }
+
+    fn link_down(&mut self, now: Instant) {
+        self.link = None;
+        self.replica(now, replica::Input::SessionDown);
+    }
+
+    fn end_session(&mut self, now: Instant, reason: &str) {
+        self.out.push_back(Output::EndSession { reason: reason.to_owned() });
+        self.link_down(now);
+    }
+
+    fn link_message(&mut self, now: Instant, message: Message) {
+        let Some(link) = &mut self.link else { return };
+        match &message {
+            Message::Synced(vector) => link.synced(vector),
+            Message::Record(frame) => {
+                if let Ok(record) = record::decode(frame) {
+                    link.received(record.writer, record.index);
+                }
+            }
+            _ => {}
+        }
+        self.replica(now, message.into());
+    }
+
+    fn applied(&mut self, now: Instant, end: u64) {
+        self.applied = self.applied.max(end);
+        self.replica(now, replica::Input::Applied { end });
+        while let Some((needed, request)) = self.unapplied.front().copied() {
+            if needed > self.applied {
+                break;
+            }
+            self.unapplied.pop_front();
+            self.out.push_back(Output::Done { request });
+        }
+        self.may_serve();
+        self.place_again(now);
+    }
+
+    fn may_serve(&mut self) {
+        if matches!(self.serving, Serving::From(end) if self.applied >= end) {
+            self.serving = Serving::Yes;
+            self.out.push_back(Output::Serving);
+        }
+    }
+
+    #[must_use]
+    pub fn serving(&self) -> bool {
+        self.serving == Serving::Yes
+    }
+
+    /// What was hidden because somebody's clients were past its UID gets a fresh one, if this box may.
+    fn place_again(&mut self, now: Instant) {
+        if !matches!(self.replica.mode(), Mode::Alone | Mode::Both) {
+            return;
+        }
+        let mut accounts = BTreeMap::<AccountId, Vec<Entry>>::new();
+        for entry in stored(self.index.overtaken(REPLACE_BATCH)) {
+            if let Some(account) = stored(self.index.account_of(entry.mailbox)) {
+                accounts.entry(account).or_default().push(entry);
+            }
+        }
+        for (account, entries) in accounts {
+            self.replica(now, replica::Input::Overtaken { account, entries });
+        }
+    }
+
+    fn replica(&mut self, now: Instant, input: replica::Input) {
+        let view = View { index: &self.index, users: &self.users };
+        self.replica.handle(now, input, &view);
+        if self.drain() {
+            self.link_down(now);
+        }
+    }
+
+    /// Carries out what the replica decided; did it end the session?
+    fn drain(&mut self) -> bool {
+        let mut ended = false;
+        while let Some(output) = self.replica.poll() {
+            match output {
+                replica::Output::Append(record) => self.append(&record),
+                replica::Output::Send(message) => {
+                    let end = self.log.end().0;
+                    if let Some(link) = &mut self.link {
+                        link.send(end, message);
+                    }
+                }
+                replica::Output::SendAtOnce(message) => self.out.push_back(Output::Send(message)),
+                replica::Output::Committed { end } => {
+                    if end > self.apply_asked {
+                        self.apply_asked = end;
+                        self.out.push_back(Output::Apply { end });
+                    }
+                }
+                replica::Output::Done { request } => self.done(request),
+                replica::Output::Mode(mode) => {
+                    let in_view = matches!(mode, Mode::Alone | Mode::Both);
+                    if in_view && self.serving == Serving::NotYet {
+                        self.serving = Serving::From(self.log.end().0);
+                    }
+                    self.out.push_back(Output::Mode(mode));
+                }
+                replica::Output::EndSession { reason } => {
+                    ended = true;
+                    self.out.push_back(Output::EndSession { reason });
+                }
+            }
+        }
+        ended
+    }
+
+    /// # Panics
+    /// When the log refuses a record that the replica counted: the two would drift apart, so this box
+    /// stops here and the peer takes over.
+    fn append(&mut self, record: &record::Record) {
+        if let Err(error) = self.log.append(record) {
+            panic!("the log refused record {:?}: {error}", record.address());
+        }
+    }
+
+    fn done(&mut self, request: RequestId) {
+        let needed = self.replica.committed();
+        match self.answers.remove(&request) {
+            Some(Answer::AtApply) if needed > self.applied => {
+                self.unapplied.push_back((needed, request));
+            }
+            _ => self.out.push_back(Output::Done { request }),
+        }
+    }
+
+    fn pump(&mut self, now: Instant) {
+        let Some(link) = &mut self.link else { return };
+        let pumped = link.pump(&self.log, self.replica.stream_limit());
+        let backlog = link.backlog(self.log.end().0);
+        self.out.extend(pumped.messages.into_iter().map(Output::Send));
+        if let Some(reason) = pumped.failed {
+            return self.end_session(now, &reason);
+        }
+        if self.replica.mode() != Mode::Both {
+            self.replica(now, replica::Input::Backlog { bytes: backlog });
+            // "Ready" may have come out of that: it goes now, not with the next input.
+            if let Some(link) = &mut self.link {
+                let pumped = link.pump(&self.log, self.replica.stream_limit());
+                self.out.extend(pumped.messages.into_iter().map(Output::Send));
+            }
+        }
+        if pumped.more {
+            self.out.push_back(Output::Again);
+        }
+    }
+
+    /// What the peer has on its disk, for the status page.
+    #[must_use]
+    pub fn peer_synced(&self) -> &Vector {
+        self.replica.peer_synced()
+    }
+}
+
+fn entry(place: &Place, body: BodyRef) -> Entry {
+    Entry {
+        entry: place.entry,
+        mailbox: place.mailbox,
+        body,
+        internal_date_s: place.internal_date_s,
+        flags: place.flags.clone(),
+    }
+}
+
+/// The applied state as the replica asks for it.
+struct View<'a> {
+    index: &'a Index,
+    users: &'a Users,
+}
+
+impl Applied for View<'_> {
+    fn home(&self, account: AccountId) -> Option<Side> {
+        stored(self.users.home(account))
+    }
+
+    fn top(&self, mailbox: MailboxId) -> (u32, u64) {
+        let (uid, modseq) = stored(self.index.top(mailbox));
+        (uid.0, modseq.0)
+    }
+
+    fn placed(&self, entry: EntryId) -> bool {
+        stored(self.index.entry(entry)).is_some()
+    }
+
+    fn account_of(&self, mailbox: MailboxId) -> Option<AccountId> {
+        stored(self.index.account_of(mailbox))
+    }
+
+    fn mailboxes(&self) -> Vec<(AccountId, MailboxId)> {
+        let all = stored(self.index.mailboxes_all());
+        all.into_iter().map(|mailbox| (mailbox.account, mailbox.id)).collect()
+    }
+}
+
+/// # Panics
+/// When a store that was open cannot be read: UIDs must not be guessed, so this box stops here and the
+/// peer takes over.
+fn stored<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("reading a store: {error}"))
+}

@@ -1,0 +1,427 @@
+//! What sessions, the link and the panel hold of a running node.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use journal::{Log, RealDisk};
+use mailbox::Index;
+use record::{AccountId, BodyRef, EntryId, MailboxId, RequestId, Side, Vector};
+use replica::{Hello, Message, Mode, Wish};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use users::Users;
+
+use crate::body::{self, Body};
+use crate::core::{Answer, Place};
+use crate::limits::{BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, PASSWORD_CACHE_ENTRIES};
+use crate::shell::Turn;
+
+/// Why a wish was not carried out. Nothing was changed, except where the box stopped meanwhile.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("this box has not joined its pair yet; please try again in a moment")]
+    NotInView,
+    #[error("too many requests are waiting; please try again in a moment")]
+    Busy,
+    #[error("the disk is nearly full; no new mail is taken until there is room")]
+    DiskFull,
+    #[error("there is no such mailbox")]
+    NoSuchMailbox,
+    #[error("a mailbox of this name exists")]
+    MailboxExists,
+    #[error("{0}")]
+    Refused(String),
+    #[error("a record is damaged on this box's disk: {0}")]
+    Damaged(String),
+    #[error("this box cannot read its index: {0}")]
+    Index(#[from] mailbox::Error),
+    #[error("this box cannot read its user store: {0}")]
+    Users(#[from] users::Error),
+    #[error("this box is stopping")]
+    Stopped,
+}
+
+/// Where an APPEND goes.
+#[derive(Clone, Debug)]
+pub struct AppendTo {
+    pub account: AccountId,
+    pub mailbox: MailboxId,
+    pub flags: Vec<String>,
+    pub internal_date_s: i64,
+}
+
+/// A position in this box's log, in records.
+pub type Position = u64;
+
+/// How far everything is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    pub end: Position,
+    pub synced: Position,
+    pub applied: Position,
+    /// Records of this box's log that the peer has not acknowledged as synced; none without a session.
+    pub peer_lacks: Option<u64>,
+    /// Records of all writers that the peer has on its disk: grows as it syncs.
+    pub peer_synced: u64,
+    pub wishes_waiting: usize,
+    pub in_session: bool,
+    pub blank: bool,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) turns: mpsc::Sender<Turn>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub side: Side,
+    pub log: Arc<Log<RealDisk>>,
+    pub index: Arc<Index>,
+    pub users: Arc<Users>,
+    pub mode: watch::Receiver<Mode>,
+    pub serving: watch::Receiver<bool>,
+    pub progress: watch::Receiver<Progress>,
+    pub changes: broadcast::Sender<MailboxId>,
+    pub bodies: Mutex<BodyCache>,
+    /// SHA-256 over user, password and the password's hash in force: those found right.
+    pub passwords: Mutex<HashSet<[u8; 32]>>,
+}
+
+impl Handle {
+    #[must_use]
+    pub fn side(&self) -> Side {
+        self.shared.side
+    }
+
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        *self.shared.mode.borrow()
+    }
+
+    /// Changes of the view.
+    #[must_use]
+    pub fn modes(&self) -> watch::Receiver<Mode> {
+        self.shared.mode.clone()
+    }
+
+    /// Has this box been in a view since its start? Before, it shows and takes nothing. While a view
+    /// is lost it goes on showing what it had; what is to be changed waits.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        *self.shared.serving.borrow()
+    }
+
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.shared.progress.borrow().clone()
+    }
+
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.shared.index
+    }
+
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.shared.users
+    }
+
+    #[must_use]
+    pub fn log(&self) -> &Log<RealDisk> {
+        &self.shared.log
+    }
+
+    /// Mailboxes that have changed since. A receiver that lags has to look at everything.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<MailboxId> {
+        self.shared.changes.subscribe()
+    }
+
+    /// 128 random bits.
+    #[must_use]
+    pub fn new_id() -> u128 {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+        u128::from_le_bytes(bytes)
+    }
+
+    /// Whose name and password are these? Runs the slow hash on a blocking thread, once for each
+    /// password that was right.
+    ///
+    /// # Errors
+    /// [`Error::NotInView`]: a box outside of a view may know an old password.
+    pub async fn authenticate(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<AccountId>, Error> {
+        if !self.is_serving() {
+            return Err(Error::NotInView);
+        }
+        let shared = self.shared.clone();
+        let (user, password) = (user.to_owned(), password.to_owned());
+        let found = tokio::task::spawn_blocking(move || shared.verify(&user, &password)).await;
+        Ok(found.map_err(|_| Error::Stopped)??)
+    }
+
+    /// Takes a message for the inboxes of `accounts`: returns when it is committed.
+    ///
+    /// # Errors
+    /// Nothing was taken, whatever the error.
+    pub async fn deliver(
+        &self,
+        accounts: &[AccountId],
+        message: Vec<u8>,
+        unix_s: i64,
+    ) -> Result<(), Error> {
+        let mut places = Vec::new();
+        for account in accounts {
+            let inbox = self.index().mailbox_by_name(*account, "INBOX")?;
+            let mailbox = inbox.ok_or(Error::NoSuchMailbox)?.id;
+            places.push(self.place(*account, mailbox, unix_s, Vec::new()));
+        }
+        self.take(places, message, Answer::AtCommit).await
+    }
+
+    /// Adds a message to one mailbox: returns when it is committed and this box's clients can see it.
+    ///
+    /// # Errors
+    /// Nothing was taken, whatever the error.
+    pub async fn append(&self, to: AppendTo, message: Vec<u8>) -> Result<EntryId, Error> {
+        let place = self.place(to.account, to.mailbox, to.internal_date_s, to.flags);
+        let entry = place.entry;
+        self.take(vec![place], message, Answer::AtApply).await?;
+        Ok(entry)
+    }
+
+    fn place(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        internal_date_s: i64,
+        flags: Vec<String>,
+    ) -> Place {
+        Place {
+            request: RequestId(Handle::new_id()),
+            account,
+            mailbox,
+            entry: EntryId(Handle::new_id()),
+            internal_date_s,
+            flags,
+        }
+    }
+
+    async fn take(
+        &self,
+        places: Vec<Place>,
+        message: Vec<u8>,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        self.may_write()?;
+        let body = tokio::task::spawn_blocking(move || Body::new(&message))
+            .await
+            .map_err(|_| Error::Stopped)?;
+        let (dones, waits): (Vec<_>, Vec<_>) =
+            places.iter().map(|_| oneshot::channel::<Result<(), Error>>()).unzip();
+        self.turn(Turn::Deliver { body, places, answer, dones }).await?;
+        for wait in waits {
+            wait.await.map_err(|_| Error::Stopped)??;
+        }
+        Ok(())
+    }
+
+    /// Any other change: returns when it is committed and this box's clients can see it.
+    ///
+    /// # Errors
+    /// Nothing was changed, whatever the error.
+    pub async fn submit(&self, wish: Wish) -> Result<(), Error> {
+        if !self.is_serving() {
+            return Err(Error::NotInView);
+        }
+        let (done, wait) = oneshot::channel();
+        let request = RequestId(Handle::new_id());
+        self.turn(Turn::Submit { request, wish, done }).await?;
+        wait.await.map_err(|_| Error::Stopped)?
+    }
+
+    fn may_write(&self) -> Result<(), Error> {
+        if !self.is_serving() {
+            return Err(Error::NotInView);
+        }
+        match self.shared.log.free_bytes() {
+            Ok(free) if free < DISK_FREE_BYTES_MIN => Err(Error::DiskFull),
+            _ => Ok(()),
+        }
+    }
+
+    /// A message's bytes, or only its header section.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when this box's copy cannot be read.
+    pub async fn read(&self, body: BodyRef, header_only: bool) -> Result<Arc<[u8]>, Error> {
+        let shared = self.shared.clone();
+        tokio::task::spawn_blocking(move || shared.read(body, header_only))
+            .await
+            .map_err(|_| Error::Stopped)?
+    }
+
+    /// The opening of a session, as of now.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn link_hello(&self) -> Result<Hello, Error> {
+        let (reply, wait) = oneshot::channel();
+        self.turn(Turn::Hello { reply }).await?;
+        wait.await.map_err(|_| Error::Stopped)
+    }
+
+    /// A session begins: its number, and what is to be sent. The channel closes when it must end.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn link_up(
+        &self,
+        peer: Hello,
+    ) -> Result<(u64, mpsc::UnboundedReceiver<Message>), Error> {
+        let (send, receive) = mpsc::unbounded_channel();
+        let (reply, wait) = oneshot::channel();
+        self.turn(Turn::LinkUp { peer, send, reply }).await?;
+        let session = wait.await.map_err(|_| Error::Stopped)?;
+        Ok((session, receive))
+    }
+
+    /// What came in a session. Waits while the loop is busy: that is the peer's back-pressure.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn link_message(&self, session: u64, message: Message) -> Result<(), Error> {
+        self.turn(Turn::Link { session, message }).await
+    }
+
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn link_down(&self, session: u64) -> Result<(), Error> {
+        self.turn(Turn::LinkDown { session }).await
+    }
+
+    /// `failover` says the peer is dead.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn go_alone(&self) -> Result<(), Error> {
+        self.turn(Turn::GoAlone).await
+    }
+
+    /// `failover` says the session must end.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn end_session(&self) -> Result<(), Error> {
+        self.turn(Turn::EndSession).await
+    }
+
+    /// Answers when the loop has gone round once: it lives.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn tick(&self) -> Result<(), Error> {
+        let (reply, wait) = oneshot::channel();
+        self.turn(Turn::Tick { reply }).await?;
+        wait.await.map_err(|_| Error::Stopped)
+    }
+
+    /// What this box holds of every writer, on disk and in memory.
+    #[must_use]
+    pub fn vector(&self) -> Vector {
+        self.shared.log.vector()
+    }
+
+    async fn turn(&self, turn: Turn) -> Result<(), Error> {
+        self.turns.send(turn).await.map_err(|_| Error::Stopped)
+    }
+}
+
+impl Shared {
+    fn verify(&self, user: &str, password: &str) -> Result<Option<AccountId>, users::Error> {
+        let Some((account, hash)) = self.users.credentials(user)? else {
+            // Takes as long as a wrong password does.
+            return self.users.verify(user, password);
+        };
+        // A changed password has another hash, so an old entry is never found again.
+        let key = Sha256::digest([user, "\0", password, "\0", &hash].concat()).into();
+        if self.passwords.lock().expect("no holder panics").contains(&key) {
+            return Ok(Some(account));
+        }
+        if !users::verify_password(&hash, password) {
+            return Ok(None);
+        }
+        let mut passwords = self.passwords.lock().expect("no holder panics");
+        if passwords.len() >= PASSWORD_CACHE_ENTRIES {
+            passwords.clear();
+        }
+        passwords.insert(key);
+        Ok(Some(account))
+    }
+
+    fn read(&self, body: BodyRef, header_only: bool) -> Result<Arc<[u8]>, Error> {
+        let key = (body, header_only);
+        if let Some(bytes) = self.bodies.lock().expect("no holder panics").get(&key) {
+            return Ok(bytes);
+        }
+        let want = if header_only { body.header_bytes } else { body.size_bytes } as usize;
+        let mut bytes = Vec::with_capacity(want);
+        for part in 0..u64::from(body.parts) {
+            if bytes.len() >= want && part > 0 {
+                break;
+            }
+            let address = record::Address { writer: body.writer, index: body.index + part };
+            let record = self.log.read(address).map_err(|e| Error::Damaged(e.to_string()))?;
+            bytes.extend(body::plain(&record).map_err(Error::Damaged)?);
+        }
+        bytes.truncate(want);
+        let bytes: Arc<[u8]> = bytes.into();
+        self.bodies.lock().expect("no holder panics").put(key, bytes.clone());
+        Ok(bytes)
+    }
+}
+
+/// A body, or only its header section.
+type BodyKey = (BodyRef, bool);
+
+/// The last bodies read, for clients that fetch one message in pieces.
+#[derive(Default)]
+pub(crate) struct BodyCache {
+    /// With the moment of the last use.
+    rows: HashMap<BodyKey, (u64, Arc<[u8]>)>,
+    bytes: usize,
+    clock: u64,
+}
+
+impl BodyCache {
+    fn get(&mut self, key: &BodyKey) -> Option<Arc<[u8]>> {
+        self.clock += 1;
+        let row = self.rows.get_mut(key)?;
+        row.0 = self.clock;
+        Some(row.1.clone())
+    }
+
+    fn put(&mut self, key: BodyKey, bytes: Arc<[u8]>) {
+        self.clock += 1;
+        self.bytes += bytes.len();
+        if let Some((_, old)) = self.rows.insert(key, (self.clock, bytes)) {
+            self.bytes -= old.len();
+        }
+        while self.bytes > BODY_CACHE_BYTES {
+            let Some(oldest) = self.rows.iter().min_by_key(|(_, row)| row.0).map(|(k, _)| *k)
+            else {
+                return;
+            };
+            if let Some((_, old)) = self.rows.remove(&oldest) {
+                self.bytes -= old.len();
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The sending side of one session of the link: one cursor over the log, messages in their places
+//! between the records, a window of unacknowledged bytes.
+
+use std::collections::VecDeque;
+
+use journal::{Disk, Log, Position};
+use record::{Vector, Writer, decode};
+use replica::{Hello, Message};
+
+use crate::limits::{LINK_TURN_BYTES, LINK_WINDOW_BYTES};
+
+pub(crate) struct Link {
+    /// The next position of the log to look at.
+    cursor: u64,
+    /// What the peer holds once it has read everything sent so far.
+    peer_has: Vector,
+    /// Messages, each behind the records below a position.
+    waiting: VecDeque<(u64, Message)>,
+    /// Sent records that the peer has not acknowledged as synced.
+    unsynced: VecDeque<(Writer, u64, u64)>,
+    unsynced_bytes: u64,
+}
+
+/// What a turn of the pump brought.
+pub(crate) struct Pumped {
+    pub messages: Vec<Message>,
+    /// There is more to send at once; come back in the next turn.
+    pub more: bool,
+    /// A record could not be read: the session cannot go on.
+    pub failed: Option<String>,
+}
+
+impl Link {
+    pub fn new<D: Disk>(log: &Log<D>, peer: &Hello) -> Result<Link, journal::Error> {
+        Ok(Link {
+            cursor: log.first_missing(&peer.held)?.0,
+            peer_has: peer.held.clone(),
+            waiting: VecDeque::new(),
+            unsynced: VecDeque::new(),
+            unsynced_bytes: 0,
+        })
+    }
+
+    /// A message that may go once the records below `after` have gone.
+    pub fn send(&mut self, after: u64, message: Message) {
+        self.waiting.push_back((after, message));
+    }
+
+    /// The peer sent this record, so it has it.
+    pub fn received(&mut self, writer: Writer, index: u64) {
+        let has = self.peer_has.entry(writer).or_default();
+        *has = (*has).max(index + 1);
+    }
+
+    /// The peer has this on its disk.
+    pub fn synced(&mut self, vector: &Vector) {
+        while let Some((writer, index, bytes)) = self.unsynced.front() {
+            if vector.get(writer).is_none_or(|count| count <= index) {
+                break;
+            }
+            self.unsynced_bytes -= bytes;
+            self.unsynced.pop_front();
+        }
+    }
+
+    /// Bytes that the peer lacks on its disk; no number while the cursor is not at the end.
+    pub fn backlog(&self, end: u64) -> u64 {
+        if self.cursor >= end { self.unsynced_bytes } else { u64::MAX }
+    }
+
+    /// Sends what the window and the limit allow, in the order of the log.
+    pub fn pump<D: Disk>(&mut self, log: &Log<D>, limit: u64) -> Pumped {
+        let mut out = Pumped { messages: Vec::new(), more: false, failed: None };
+        let mut turn_bytes = 0;
+        loop {
+            while self.waiting.front().is_some_and(|(after, _)| *after <= self.cursor) {
+                out.messages.extend(self.waiting.pop_front().map(|(_, message)| message));
+            }
+            if self.cursor >= limit || self.unsynced_bytes >= LINK_WINDOW_BYTES {
+                return out;
+            }
+            if turn_bytes >= LINK_TURN_BYTES {
+                out.more = true;
+                return out;
+            }
+            let read = log.frame(Position(self.cursor));
+            let (frame, record) = match read.map(|frame| (decode(&frame), frame)) {
+                Ok((Ok(record), frame)) => (frame, record),
+                Ok((Err(error), _)) => {
+                    out.failed = Some(format!("the log at {}: {error}", self.cursor));
+                    return out;
+                }
+                Err(error) => {
+                    out.failed = Some(format!("reading the log at {}: {error}", self.cursor));
+                    return out;
+                }
+            };
+            self.cursor += 1;
+            let has = self.peer_has.entry(record.writer).or_default();
+            if *has > record.index {
+                continue;
+            }
+            *has = record.index + 1;
+            let bytes = frame.len() as u64;
+            turn_bytes += bytes;
+            self.unsynced_bytes += bytes;
+            self.unsynced.push_back((record.writer, record.index, bytes));
+            out.messages.push(Message::Record(frame.to_vec()));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What stands between a pure session and the node: each protocol's questions, answered.
+//!
+//! [`Protocol`] is the one shape that `maild` drives over a TCP or TLS stream. A question is answered
+//! with [`Protocol::answer`] before the session is asked for its next step.
+
+pub mod imap;
+pub mod pop3;
+pub mod smtp;
+
+use std::future::Future;
+use std::time::Instant;
+
+use mailbox::EntryState;
+use record::{AccountId, EntryId};
+
+use crate::Handle;
+
+/// What a session wants next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Write these bytes to the client.
+    Send(Vec<u8>),
+    /// Write out everything before, drop plaintext that was read ahead, do the handshake as server.
+    StartTls,
+    /// Call [`Protocol::answer`].
+    Ask,
+    /// Write out everything before and close.
+    Close,
+}
+
+/// One connection's session together with the node that answers it.
+pub trait Protocol: Send {
+    fn bytes(&mut self, now: Instant, bytes: &[u8]);
+    fn tls_started(&mut self, now: Instant);
+    /// This box stops, or gives the address away: tell the client in the protocol's own words.
+    fn closing(&mut self, now: Instant, reason: &str);
+    /// The deadline may have passed.
+    fn tick(&mut self, now: Instant);
+    fn step(&mut self) -> Option<Step>;
+    fn deadline(&self) -> Option<Instant>;
+    /// Does reading on make sense now?
+    fn wants_input(&self) -> bool;
+    /// Answers the question of the last [`Step::Ask`].
+    fn answer(&mut self) -> impl Future<Output = ()> + Send;
+    /// Returns when something that the session watches may have changed; for ever if it watches nothing.
+    fn changed(&mut self) -> impl Future<Output = ()> + Send;
+    /// Tells the session about it.
+    fn notice_change(&mut self, now: Instant);
+}
+
+/// An entry that is there and belongs to this account, and to no other.
+fn owned_entry(
+    handle: &Handle,
+    account: AccountId,
+    entry: EntryId,
+) -> Result<Option<EntryState>, mailbox::Error> {
+    let Some(state) = handle.index().entry(entry)?.filter(|state| !state.expunged) else {
+        return Ok(None);
+    };
+    let owner = handle.index().account_of(state.entry.mailbox)?;
+    Ok((owner == Some(account)).then_some(state))
+}

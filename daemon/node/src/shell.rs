@@ -1,0 +1,368 @@
+//! A core on its own thread, with a committer, an applier and the doors that sessions and link use.
+//!
+//! | thread | does |
+//! |---|---|
+//! | node | the loop: one turn for each input, never waits for a disk to sync or for the index |
+//! | committer (`journal`) | group commit |
+//! | applier | committed records into index and users, a checkpoint each second |
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc as thread_mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime};
+
+use journal::{Committer, Config as LogConfig, Log, Position, RealDisk};
+use mailbox::Index;
+use record::{MailboxId, RequestId, Side};
+use replica::{Hello, Message, Mode, Wish};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use users::Users;
+
+use crate::body::Body;
+use crate::core::{Answer, Core, Input, Output, Place, Start};
+use crate::handle::{Error, Handle, Progress, Shared};
+use crate::limits::{APPLY_BATCH_RECORDS, CHANGES_QUEUE, CHECKPOINT_INTERVAL, LOOP_QUEUE};
+
+/// What a node starts from.
+pub struct Config {
+    pub side: Side,
+    /// Holds `log/`, `index.redb` and `users/`.
+    pub directory: PathBuf,
+    /// The disk has never joined its pair, and pairing did not mark it as the first.
+    pub blank: bool,
+}
+
+type Done = oneshot::Sender<Result<(), Error>>;
+
+/// One input of the loop.
+pub(crate) enum Turn {
+    Submit { request: RequestId, wish: Wish, done: Done },
+    Deliver { body: Body, places: Vec<Place>, answer: Answer, dones: Vec<Done> },
+    Hello { reply: oneshot::Sender<Hello> },
+    LinkUp { peer: Hello, send: mpsc::UnboundedSender<Message>, reply: oneshot::Sender<u64> },
+    LinkDown { session: u64 },
+    Link { session: u64, message: Message },
+    Synced { end: u64 },
+    Applied { end: u64 },
+    GoAlone,
+    EndSession,
+    Tick { reply: oneshot::Sender<()> },
+    Again,
+    Stop,
+}
+
+/// A running node; dropping it without [`Running::stop`] is a crash as far as the disk is concerned.
+pub struct Running {
+    pub handle: Handle,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Running {
+    /// Flushes and ends.
+    pub async fn stop(self) {
+        // A loop that ended already needs no word.
+        let _ = self.handle.turns.send(Turn::Stop).await;
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+    }
+}
+
+/// Opens the stores and starts the threads.
+///
+/// # Errors
+/// What could not be opened, and why.
+pub fn start(config: &Config) -> anyhow::Result<Running> {
+    let (log, index, users) = open(&config.directory)?;
+    let start = Start {
+        side: config.side,
+        incarnation: Handle::new_id(),
+        unix_ms: unix_ms(),
+        blank: config.blank,
+    };
+    let core = Core::open(&start, log.clone(), index.clone(), users.clone())?;
+    let (turns, inbox) = mpsc::channel(LOOP_QUEUE);
+    let (mode_send, mode) = watch::channel(Mode::Starting);
+    let (serving_send, serving) = watch::channel(false);
+    let (progress_send, progress) = watch::channel(Progress::default());
+    let (changes, _) = broadcast::channel(CHANGES_QUEUE);
+    let shared = Arc::new(Shared {
+        side: config.side,
+        log,
+        index,
+        users,
+        mode,
+        serving,
+        progress,
+        changes,
+        bodies: Mutex::default(),
+        passwords: Mutex::default(),
+    });
+    let handle = Handle { turns: turns.clone(), shared: shared.clone() };
+    let thread = std::thread::Builder::new().name("node".into()).spawn(move || {
+        let told = Told { mode: mode_send, serving: serving_send, progress: progress_send };
+        Loop::new(core, turns, shared, told).run(inbox);
+    })?;
+    Ok(Running { handle, thread })
+}
+
+type Stores = (Arc<Log<RealDisk>>, Arc<Index>, Arc<Users>);
+
+fn open(directory: &Path) -> anyhow::Result<Stores> {
+    let log_directory = directory.join("log");
+    std::fs::create_dir_all(&log_directory)?;
+    let disk = RealDisk::open(&log_directory)?;
+    let (log, recovery) = Log::open(disk, LogConfig::new(Handle::new_id()))?;
+    if recovery.torn_tail_bytes > 0 {
+        tracing::info!(bytes = recovery.torn_tail_bytes, "a torn tail was cut off the log");
+    }
+    for damaged in &recovery.damaged {
+        tracing::error!(?damaged, "a record is damaged");
+    }
+    let index = Index::open_redb(directory.join("index.redb"), recovery.log_id)?;
+    let users = Users::open_sled(directory.join("users"), recovery.log_id)?;
+    Ok((log, Arc::new(index), Arc::new(users)))
+}
+
+/// Unix milliseconds.
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}
+
+/// What everybody may watch.
+struct Told {
+    mode: watch::Sender<Mode>,
+    serving: watch::Sender<bool>,
+    progress: watch::Sender<Progress>,
+}
+
+struct Loop {
+    core: Core<RealDisk>,
+    turns: mpsc::Sender<Turn>,
+    told: Told,
+    waiting: HashMap<RequestId, Done>,
+    session: u64,
+    link: Option<mpsc::UnboundedSender<Message>>,
+    applier: thread_mpsc::Sender<u64>,
+    applied: u64,
+}
+
+impl Loop {
+    fn new(
+        core: Core<RealDisk>,
+        turns: mpsc::Sender<Turn>,
+        shared: Arc<Shared>,
+        told: Told,
+    ) -> Loop {
+        let (applier, ends) = thread_mpsc::channel();
+        let back = turns.clone();
+        let applied = shared.index.applied().min(shared.users.applied());
+        std::thread::Builder::new()
+            .name("applier".into())
+            .spawn(move || apply_loop(&shared, &ends, &back))
+            .expect("a thread can be started at the start");
+        Loop {
+            core,
+            turns,
+            told,
+            waiting: HashMap::new(),
+            session: 0,
+            link: None,
+            applier,
+            applied,
+        }
+    }
+
+    fn run(mut self, mut inbox: mpsc::Receiver<Turn>) {
+        let back = self.turns.clone();
+        let committer = Committer::spawn(self.core.log().clone(), move |synced| match synced {
+            // The loop may have ended: then nobody waits for this.
+            Ok(Position(end)) => drop(back.blocking_send(Turn::Synced { end })),
+            Err(error @ journal::Error::DiskFull { .. }) => {
+                tracing::error!(%error, "the disk is full; nothing is acknowledged until there is room");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the disk failed; this box stops and its peer takes over");
+                std::process::abort();
+            }
+        })
+        .expect("threads can be started at the start");
+        while let Some(turn) = inbox.blocking_recv() {
+            if matches!(turn, Turn::Stop) {
+                break;
+            }
+            self.turn(turn);
+            self.outputs();
+            self.report();
+        }
+        drop(committer);
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        let now = Instant::now();
+        self.core.handle(now, Input::WallClock { unix_ms: unix_ms() });
+        match turn {
+            Turn::Submit { request, wish, done } => {
+                if !self.core.replica_state().has_room() {
+                    let _ = done.send(Err(Error::Busy));
+                    return;
+                }
+                self.waiting.insert(request, done);
+                self.core.handle(now, Input::Submit { request, wish, answer: Answer::AtApply });
+            }
+            Turn::Deliver { body, places, answer, dones } => {
+                if !self.core.replica_state().has_room() {
+                    dones.into_iter().for_each(|done| drop(done.send(Err(Error::Busy))));
+                    return;
+                }
+                let requests = places.iter().map(|p| p.request);
+                self.waiting.extend(requests.zip(dones));
+                self.core.handle(now, Input::Deliver { body, places, answer });
+            }
+            Turn::Hello { reply } => drop(reply.send(self.core.hello())),
+            Turn::LinkUp { peer, send, reply } => {
+                self.session += 1;
+                self.link = Some(send);
+                let _ = reply.send(self.session);
+                self.core.handle(now, Input::LinkUp { peer });
+            }
+            Turn::LinkDown { session } if session == self.session && self.link.is_some() => {
+                self.link = None;
+                self.core.handle(now, Input::LinkDown);
+            }
+            Turn::Link { session, message } if session == self.session => {
+                self.core.handle(now, Input::Link(message));
+            }
+            // A session that is no more.
+            Turn::LinkDown { .. } | Turn::Link { .. } => {}
+            Turn::Synced { end } => self.core.handle(now, Input::Synced { end }),
+            Turn::Applied { end } => {
+                self.applied = end;
+                self.core.handle(now, Input::Applied { end });
+            }
+            Turn::GoAlone => self.core.handle(now, Input::GoAlone),
+            Turn::EndSession => self.core.handle(now, Input::EndSession),
+            Turn::Tick { reply } => drop(reply.send(())),
+            // The wall clock above pumped already.
+            Turn::Again | Turn::Stop => {}
+        }
+    }
+
+    fn outputs(&mut self) {
+        while let Some(output) = self.core.poll() {
+            match output {
+                Output::Send(message) => {
+                    if let Some(link) = &self.link {
+                        // The link's task may just have ended; its LinkDown is on the way.
+                        let _ = link.send(message);
+                    }
+                }
+                Output::Apply { end } => drop(self.applier.send(end)),
+                Output::Done { request } => {
+                    if let Some(done) = self.waiting.remove(&request) {
+                        // The client may have gone away.
+                        let _ = done.send(Ok(()));
+                    }
+                }
+                Output::Mode(mode) => drop(self.told.mode.send(mode)),
+                Output::Serving => drop(self.told.serving.send(true)),
+                Output::EndSession { reason } => {
+                    tracing::warn!(%reason, "the session of the link ends");
+                    self.link = None;
+                }
+                // A full queue brings the loop round anyway.
+                Output::Again => drop(self.turns.try_send(Turn::Again)),
+            }
+        }
+    }
+
+    fn report(&mut self) {
+        let replica = self.core.replica_state();
+        let held = replica.held();
+        let peer_lacks = replica.in_session().then(|| {
+            let peer = replica.peer_synced();
+            held.iter().map(|(w, n)| n.saturating_sub(peer.get(w).copied().unwrap_or(0))).sum()
+        });
+        let progress = Progress {
+            end: self.core.log().end().0,
+            synced: self.core.log().synced().0,
+            applied: self.applied,
+            peer_lacks,
+            peer_synced: replica.peer_synced().values().sum(),
+            wishes_waiting: replica.pending(),
+            in_session: replica.in_session(),
+            blank: replica.blank(),
+        };
+        self.told.progress.send_replace(progress);
+    }
+}
+
+/// Brings committed records into the index and the user store.
+fn apply_loop(shared: &Shared, ends: &thread_mpsc::Receiver<u64>, turns: &mpsc::Sender<Turn>) {
+    let mut applied = shared.index.applied().min(shared.users.applied());
+    let mut dirty = false;
+    let mut checkpoint = Instant::now();
+    loop {
+        let mut end = match ends.recv_timeout(CHECKPOINT_INTERVAL) {
+            Ok(end) => end,
+            Err(thread_mpsc::RecvTimeoutError::Timeout) => applied,
+            Err(thread_mpsc::RecvTimeoutError::Disconnected) => return,
+        };
+        while let Ok(later) = ends.try_recv() {
+            end = later;
+        }
+        if end > applied {
+            apply(shared, applied, end);
+            applied = end;
+            dirty = true;
+            if turns.blocking_send(Turn::Applied { end }).is_err() {
+                return;
+            }
+        }
+        if dirty && checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
+            stores_or_abort(shared.index.checkpoint());
+            stores_or_abort(shared.users.checkpoint());
+            dirty = false;
+            checkpoint = Instant::now();
+        }
+    }
+}
+
+fn apply(shared: &Shared, from: u64, end: u64) {
+    let mut batch = Vec::with_capacity(APPLY_BATCH_RECORDS);
+    let flush = |batch: &mut Vec<(u64, record::Record)>| {
+        for (position, record) in batch.iter() {
+            stores_or_abort(shared.users.apply(*position, record));
+        }
+        let changed = stores_or_abort(shared.index.apply(batch));
+        batch.clear();
+        for mailbox in changed {
+            // Nobody may be listening.
+            let _: Result<usize, broadcast::error::SendError<MailboxId>> =
+                shared.changes.send(mailbox);
+        }
+    };
+    for row in shared.log.scan(Position(from)) {
+        let (Position(position), mut record) = stores_or_abort(row);
+        if position >= end {
+            break;
+        }
+        // The index holds no message bytes.
+        record.payload = Vec::new();
+        batch.push((position, record));
+        if batch.len() == APPLY_BATCH_RECORDS {
+            flush(&mut batch);
+        }
+    }
+    if !batch.is_empty() {
+        flush(&mut batch);
+    }
+}
+
+/// A store that cannot take a committed record stops this box: the peer takes over, and the restart
+/// rebuilds what is damaged.
+fn stores_or_abort<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| {
+        tracing::error!(%error, "a store failed; this box stops and its peer takes over");
+        std::process::abort()
+    })
+}
