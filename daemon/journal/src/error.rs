@@ -24,10 +24,15 @@ pub enum Error {
     /// One record cannot be read. The others can; the peer has this one.
     #[error("record {address:?} at {position:?} is damaged: {damage}")]
     Damaged { position: Option<Position>, address: Option<Address>, damage: Damage },
-    /// A segment as a whole cannot be used: a header with both copies bad, another log's file, a format
-    /// that this version does not know.
-    #[error("{file} is no segment of this log: {reason}")]
-    Segment { file: String, reason: String },
+    /// Both copies of a segment's header are bad.
+    #[error("{file} cannot be read: {reason}")]
+    Segment { file: String, reason: &'static str },
+    /// A segment of another log, or of another place in this one.
+    #[error("{file} is the segment of log {log_id:032x} from {first}")]
+    Foreign { file: String, log_id: u128, first: Position },
+    /// A newer program wrote it.
+    #[error("{file} has format version {got}, this program knows {known}")]
+    Version { file: String, got: u32, known: u32 },
 
     // The caller.
     /// The records of a writer come in order, each once.

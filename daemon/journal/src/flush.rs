@@ -13,7 +13,7 @@ use std::sync::{Arc, MutexGuard};
 
 use crate::disk::Disk;
 use crate::error::{Error, disk_error};
-use crate::limits::BATCH_BYTES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
 use crate::log::{Live, Log, Position, Run, Sealed, State, Tail, Unwritten};
 use crate::read::Opened;
 use crate::segment::entry::{ENTRY_HEAD_BYTES, EntryHead, Salt};
@@ -80,7 +80,7 @@ impl<D: Disk> Log<D> {
         }
         let mut batch = Vec::new();
         let mut bytes = 0;
-        for one in &state.unwritten {
+        for one in state.unwritten.iter().take(BATCH_RECORDS_MAX) {
             let entry = ENTRY_HEAD_BYTES + one.frame.len();
             let fits = tail.data_end + (bytes + entry) as u64 <= self.config.segment_bytes;
             // A segment takes at least one record, however large.

@@ -11,6 +11,9 @@ pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// One write and one `fdatasync` carry at most this much (or a single record).
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// And at most so many records: settling them keeps appenders waiting for a moment.
+pub const BATCH_RECORDS_MAX: usize = 4096;
+
 /// Records that wait for the disk may hold this much memory; [`crate::Log::append`] refuses more.
 pub const UNWRITTEN_BYTES_MAX: usize = 128 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use record::{Address, Record, Vector, Writer};
 
 use crate::disk::Disk;
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::limits::{SEGMENT_BYTES, SEGMENT_BYTES_MAX, UNWRITTEN_BYTES_MAX};
 use crate::read::Cache;
 use crate::segment::entry::{FrameHead, chain};
@@ -160,10 +160,9 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// As [`Log::append`], and [`Error::Frame`] or [`Error::Damaged`] when it is not exactly one whole frame.
     pub fn append_frame(&self, frame: &[u8]) -> Result<Position, Error> {
-        let head = FrameHead::read(frame).map_err(|damage| Error::Damaged {
-            position: None,
-            address: None,
-            damage,
+        let head = FrameHead::read(frame).map_err(|damage| match damage {
+            Damage::Frame(error) => Error::Frame(error),
+            damage => Error::Damaged { position: None, address: None, damage },
         })?;
         if head.length != frame.len() {
             return Err(record::FrameError::Length { got: frame.len() }.into());

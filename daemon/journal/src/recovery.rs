@@ -34,6 +34,8 @@ pub struct Recovery {
     pub torn_tail_bytes: u64,
     /// Damaged records in the newest segment. Those in others show when they are read.
     pub damaged: Vec<Damaged>,
+    /// First positions of sealed segments whose header cannot be read: their records are all damaged.
+    pub lost_segments: Vec<Position>,
 }
 
 /// A record that was durable once and cannot be read.
@@ -56,7 +58,9 @@ impl<D: Disk> Log<D> {
     /// Opens the log of a directory, or begins one.
     ///
     /// # Errors
-    /// [`Error::Segment`] when a file is not what it should be; [`Error::Disk`], [`Error::DiskFull`].
+    /// [`Error::Segment`] when the header of the newest segment is lost; [`Error::Foreign`];
+    /// [`Error::Version`]; [`Error::Disk`], also when the end of the log cannot be read;
+    /// [`Error::DiskFull`].
     pub fn open(disk: D, config: Config) -> Result<(Arc<Log<D>>, Recovery), Error> {
         config.check()?;
         let mut firsts = tidy(&disk)?;
@@ -68,17 +72,16 @@ impl<D: Disk> Log<D> {
         }
         // The last opening may have died before it knew that the newest name is durable.
         disk.sync_dir().map_err(disk_error("sync", "the folder"))?;
-        let mut segments = Vec::new();
-        for first in firsts {
-            segments.push(open_segment(&disk, first, segments.first())?);
-        }
-        let newest = segments.pop().expect("there is at least one segment");
+        let newest = firsts.pop().expect("there is at least one segment");
+        let newest = open_segment(&disk, newest)?;
+        let (segments, lost_segments) = open_sealed(&disk, &firsts, newest.header.log_id)?;
         let name = segment_file(newest.header.first);
         let survey = Survey::of(&disk, &newest.file, &name, &newest.header)?;
         let verdict = survey.judge_newest(&newest.header, &name)?;
         let torn_tail_bytes = clear_tail(&disk, &newest.file, &name, verdict.index.data_end())?;
         disk.sync_data(&newest.file).map_err(disk_error("sync", &name))?;
-        let recovery = report(fresh, torn_tail_bytes, &newest.header, &verdict);
+        let found = report(&newest.header, &verdict);
+        let recovery = Recovery { fresh, torn_tail_bytes, lost_segments, ..found };
         let log = assemble(disk, config, &segments, newest, verdict, recovery.end);
         Ok((Arc::new(log), recovery))
     }
@@ -95,21 +98,41 @@ fn tidy<D: Disk>(disk: &D) -> Result<Vec<u64>, Error> {
     Ok(firsts)
 }
 
-fn open_segment<D: Disk>(
+/// The sealed segments, and the first positions of those whose header is lost.
+fn open_sealed<D: Disk>(
     disk: &D,
-    first: u64,
-    oldest: Option<&Segment<D>>,
-) -> Result<Segment<D>, Error> {
+    firsts: &[u64],
+    log_id: u128,
+) -> Result<(Vec<Segment<D>>, Vec<Position>), Error> {
+    let (mut segments, mut lost) = (Vec::new(), Vec::new());
+    for first in firsts {
+        match open_segment(disk, *first) {
+            Ok(segment) if segment.header.log_id == log_id => segments.push(segment),
+            Ok(Segment { header, .. }) => return Err(foreign(*first, &header)),
+            Err(error @ Error::Segment { .. }) => {
+                tracing::error!(%error, "a segment is lost");
+                lost.push(Position(*first));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((segments, lost))
+}
+
+fn open_segment<D: Disk>(disk: &D, first: u64) -> Result<Segment<D>, Error> {
     let name = segment_file(first);
     let file = disk.open(&name).map_err(disk_error("open", &name))?;
     let header = Header::read(disk, &file, &name)?;
-    let log_id = oldest.map_or(header.log_id, |oldest| oldest.header.log_id);
-    if header.first != first || header.log_id != log_id {
-        let reason = format!("it is of log {:032x} from {}", header.log_id, header.first);
-        return Err(Error::Segment { file: name, reason });
+    if header.first != first {
+        return Err(foreign(first, &header));
     }
     let bytes = disk.length(&file).map_err(disk_error("measure", &name))?;
     Ok(Segment { file, header, bytes })
+}
+
+fn foreign(first: u64, header: &Header) -> Error {
+    let file = segment_file(first);
+    Error::Foreign { file, log_id: header.log_id, first: Position(header.first) }
 }
 
 /// Zeroes whatever lies behind the end; returns how much did. The caller syncs.
@@ -131,18 +154,19 @@ fn clear_tail<D: Disk>(disk: &D, file: &D::File, name: &str, end: u64) -> Result
     Ok(torn_end - end)
 }
 
-fn report(fresh: bool, torn_tail_bytes: u64, header: &Header, verdict: &Verdict) -> Recovery {
+fn report(header: &Header, verdict: &Verdict) -> Recovery {
     let damaged = verdict.damaged.iter().map(|(ordinal, address)| Damaged {
         position: Position(header.first + u64::from(*ordinal)),
         address: *address,
     });
     Recovery {
-        fresh,
+        fresh: false,
         log_id: header.log_id,
         vector: verdict.table.iter().map(|(writer, mark)| (*writer, mark.count)).collect(),
         end: Position(header.first + u64::from(verdict.index.records())),
-        torn_tail_bytes,
+        torn_tail_bytes: 0,
         damaged: damaged.collect(),
+        lost_segments: Vec::new(),
     }
 }
 

@@ -96,6 +96,16 @@ impl SimDisk {
         }
     }
 
+    /// The disk cannot read the 512-byte sector around `offset` any more.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub fn break_sector(&self, name: &str, offset: u64) {
+        let mut shared = self.lock();
+        let inode = shared.names[name];
+        shared.broken_sectors.insert((inode, offset / SECTOR_BYTES as u64));
+    }
+
     /// The bytes of a file as a program sees them now.
     #[must_use]
     pub fn contents(&self, name: &str) -> Option<Vec<u8>> {
@@ -178,6 +188,11 @@ impl Disk for SimDisk {
 
     fn read_at(&self, file: &SimFile, offset: u64, bytes: &mut [u8]) -> io::Result<usize> {
         let (mut shared, last) = self.begin(SimOp::Read)?;
+        let sectors = offset / SECTOR_BYTES as u64
+            ..(offset + bytes.len() as u64).div_ceil(SECTOR_BYTES as u64);
+        if shared.broken_sectors.iter().any(|(i, at)| *i == file.inode && sectors.contains(at)) {
+            return Err(io::Error::other("a sector cannot be read"));
+        }
         let live = &shared.file(file)?.live;
         let from = (offset as usize).min(live.len());
         let count = bytes.len().min(live.len() - from);

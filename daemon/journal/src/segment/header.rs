@@ -76,10 +76,10 @@ impl Header {
     /// Reads the header of an open segment: the first copy that is whole.
     ///
     /// # Errors
-    /// [`Error::Segment`] when neither is, [`Error::Disk`].
+    /// [`Error::Segment`] when neither is, [`Error::Version`], [`Error::Disk`].
     pub fn read<D: Disk>(disk: &D, file: &D::File, name: &str) -> Result<Header, Error> {
         let length = disk.length(file).map_err(disk_error("measure", name))?;
-        let mut reason = String::from("it is empty");
+        let mut reason = "it is empty";
         // The second copy begins where the padded first ends, and the first may be too bad to tell where.
         let starts = (0..length.min(2 * HEADER_BYTES_MAX as u64)).step_by(PAGE_BYTES);
         for start in starts {
@@ -90,52 +90,63 @@ impl Header {
                     }
                     return Ok(header);
                 }
-                Err(why) if start == 0 => reason = why,
-                Err(_) => {}
+                Err(Bad::Version(got)) => {
+                    return Err(Error::Version { file: name.into(), got, known: VERSION });
+                }
+                Err(Bad::Header(why)) if start == 0 => reason = why,
+                Err(Bad::Header(_)) => {}
             }
         }
         Err(Error::Segment { file: name.into(), reason })
     }
 }
 
-fn read_copy<D: Disk>(disk: &D, file: &D::File, start: u64) -> Result<Header, String> {
+/// Why a copy is not used.
+enum Bad {
+    Header(&'static str),
+    /// It is whole, but of a format that this program does not know.
+    Version(u32),
+}
+
+fn read_copy<D: Disk>(disk: &D, file: &D::File, start: u64) -> Result<Header, Bad> {
+    let unreadable = |_| Bad::Header("the disk does not read its header");
     let mut bytes = vec![0; PAGE_BYTES];
-    let got = disk.read_at(file, start, &mut bytes).map_err(|e| e.to_string())?;
+    let got = disk.read_at(file, start, &mut bytes).map_err(unreadable)?;
     bytes.truncate(got);
     let length = header_length(&bytes)?;
     if length > bytes.len() {
         bytes.resize(length, 0);
-        disk.read_at(file, start, &mut bytes).map_err(|e| e.to_string())?;
+        disk.read_at(file, start, &mut bytes).map_err(unreadable)?;
     }
     decode(&bytes[..length])
 }
 
 /// The length that the beginning of a header gives, checked for magic and range.
-fn header_length(bytes: &[u8]) -> Result<usize, String> {
-    let fixed: &[u8; FIXED_BYTES] = bytes.first_chunk().ok_or("it is too short")?;
+fn header_length(bytes: &[u8]) -> Result<usize, Bad> {
+    let fixed: &[u8; FIXED_BYTES] = bytes.first_chunk().ok_or(Bad::Header("it is too short"))?;
     if fixed[..8] != MAGIC {
-        return Err("no header begins here".into());
+        return Err(Bad::Header("no header begins here"));
     }
     let length = u32_at(fixed, 12) as usize;
     if !(FIXED_BYTES + 4..=HEADER_BYTES_MAX).contains(&length) {
-        return Err(format!("its header says it has {length} bytes"));
+        return Err(Bad::Header("its header gives an impossible length"));
     }
     Ok(length)
 }
 
-fn decode(bytes: &[u8]) -> Result<Header, String> {
-    let (content, crc) = bytes.split_last_chunk::<4>().ok_or("it is too short")?;
+fn decode(bytes: &[u8]) -> Result<Header, Bad> {
+    let (content, crc) = bytes.split_last_chunk::<4>().ok_or(Bad::Header("it is too short"))?;
     if crc32c::crc32c(content) != u32::from_le_bytes(*crc) {
-        return Err("the header's checksum is wrong".into());
+        return Err(Bad::Header("its header's checksum is wrong"));
     }
     let version = u32_at(content, 8);
     if version != VERSION {
-        return Err(format!("format version {version}, this program knows {VERSION}"));
+        return Err(Bad::Version(version));
     }
     let writers = u32_at(content, 40) as usize;
     let table = &content[FIXED_BYTES..];
     if table.len() != writers * WRITER_BYTES {
-        return Err(format!("{writers} writers in {} bytes", table.len()));
+        return Err(Bad::Header("its header's table has another length than it says"));
     }
     let table = table.as_chunks::<WRITER_BYTES>().0.iter().map(|row| {
         let side = if row[0] == 0 { Side::A } else { Side::B };
@@ -190,6 +201,15 @@ mod tests {
                 assert_eq!(read(&bytes).as_ref(), Ok(&header), "{writers} writers, rot {rot:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_newer_version_is_not_damage() {
+        let mut bytes = sample(0).encode();
+        bytes[8] = 2;
+        let crc = crc32c::crc32c(&bytes[..44]);
+        bytes[44..48].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(read(&bytes), Err(Error::Version { got: 2, known: 1, .. })));
     }
 
     #[test]

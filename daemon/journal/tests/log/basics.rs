@@ -7,13 +7,15 @@ use crate::support::{Folder, LOG_ID, Random, assert_holds, body, fill, open, sma
 fn a_new_log_is_empty_and_has_the_callers_id() {
     let disk = SimDisk::new(1);
     let (log, recovery) = open(&disk, small(1 << 20));
+    let big = Config { grow_only: false, ..small(1 << 20) };
     assert!(recovery.fresh && recovery.log_id == LOG_ID && recovery.vector.is_empty());
     assert_eq!((log.end(), log.synced()), (Position(0), Position(0)));
     assert_eq!(log.flush(), Ok(Position(0)));
     assert!(log.scan(Position(0)).next().is_none());
-    drop(log);
+    Log::prepare_spare(&Log::open(disk.restart(), big).unwrap().0).unwrap();
     let (log, recovery) = open(&disk.restart(), Config { new_log_id: 99, ..small(1 << 20) });
     assert!(!recovery.fresh, "the second opening finds it");
+    assert_eq!(disk.restart().list().unwrap(), ["00000000000000000000.log"], "nothing half made");
     assert_eq!((recovery.log_id, log.id()), (LOG_ID, LOG_ID));
 }
 

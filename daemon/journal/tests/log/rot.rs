@@ -170,3 +170,49 @@ fn a_lost_segment_is_damage_of_its_records() {
     assert_eq!(recovery.end, Position(100));
     assert_eq!(damaged(&log, &records), (lost..lost + count).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_segment_with_a_lost_header_is_lost_alone() {
+    for lost in [0, 50] {
+        let disk = SimDisk::new(7);
+        let records = sample(&disk, 100);
+        let (lost, _) = segment_of(&disk, lost);
+        let name = format!("{lost:020}.log");
+        disk.flip(&name, 20, 1);
+        let (_, recovery) = open(&disk.restart(), small(SEGMENT_BYTES));
+        assert_eq!(recovery.lost_segments, [], "one copy is enough");
+        disk.flip(&name, 4096 + 20, 1);
+        let (log, recovery) = open(&disk.restart(), small(SEGMENT_BYTES));
+        assert_eq!(recovery.lost_segments, [Position(lost)]);
+        assert_eq!(recovery.end, Position(100));
+        let readable = records.iter().filter(|record| log.read(record.address()).is_ok()).count();
+        let scanned = log.scan(Position(0)).collect::<Vec<_>>();
+        assert_eq!(scanned.len(), 100);
+        assert_eq!(scanned.iter().filter(|got| got.is_ok()).count(), readable);
+        assert!((70..100).contains(&readable), "{readable}");
+    }
+}
+
+/// What the disk cannot read is damage where it is known to have been durable. Where the log ends, it is
+/// an error: cutting there could throw away what a second attempt reads.
+#[test]
+fn a_sector_that_cannot_be_read() {
+    let disk = SimDisk::new(8);
+    let (log, _) = open(&disk, small(1 << 20));
+    let records = (0..10).map(|i| body(writer(i % 2), i / 2, vec![1; 1500])).collect::<Vec<_>>();
+    for record in &records {
+        log.append(record).unwrap();
+        log.flush().unwrap();
+    }
+    let end = log.segments()[0].bytes;
+    let name = "00000000000000000000.log";
+    disk.break_sector(name, 8192 + 4000);
+    let (log, recovery) = open(&disk.restart(), small(1 << 20));
+    let address = Some(records[2].address());
+    assert_eq!(recovery.damaged, [Damaged { position: Position(2), address }]);
+    assert_eq!(recovery.end, Position(10));
+    assert_eq!(log.read_at(Position(3)), Ok(records[3].clone()));
+    disk.break_sector(name, end - 100);
+    let again = Log::open(disk.restart(), small(1 << 20));
+    assert!(matches!(again, Err(Error::Disk { .. })));
+}

@@ -1,6 +1,6 @@
 //! What the simulated disk holds, and what a power cut leaves of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::SimFile;
@@ -17,6 +17,7 @@ pub struct Shared {
     pub durable_names: BTreeMap<String, u64>,
     pub name_changes: Vec<NameChange>,
     pub faults: Vec<Fault>,
+    pub broken_sectors: BTreeSet<(u64, u64)>,
     pub capacity: Option<u64>,
     /// `Some(u64::MAX)`: the power is gone.
     pub power_left: Option<u64>,
