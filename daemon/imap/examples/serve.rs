@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used)] // the store is shared with the tests
 
 #[path = "../tests/transcripts/store.rs"]
+#[allow(dead_code)] // the tests use more of it
 mod store;
 
 use std::io::{self, ErrorKind, Read, Write};
