@@ -88,10 +88,11 @@ impl<D: Disk> Log<D> {
     }
 
     /// The lowest position that holds a record which a holder of `vector` lacks; the end when there is
-    /// none. Streaming from here, and leaving out what `vector` has, gives the other everything.
+    /// none. Streaming from here, and leaving out what `vector` has, gives the other everything. Somewhat
+    /// lower when that record's segment is lost.
     ///
     /// # Errors
-    /// As [`Log::position_of`].
+    /// [`Error::Disk`]
     pub fn first_missing(&self, vector: &Vector) -> Result<Position, Error> {
         let mut candidates = self.lock().missing(vector);
         // Segments ascending: once one has given a position, later ones cannot give a lower one.
@@ -101,8 +102,11 @@ impl<D: Disk> Log<D> {
             if segment > lowest.0 {
                 break;
             }
-            if let Some(position) = self.position_of(address)? {
-                lowest = lowest.min(position);
+            match self.position_of(address) {
+                Ok(position) => lowest = position.map_or(lowest, |position| lowest.min(position)),
+                // Lost here; what follows it is somewhere from that segment on.
+                Err(Error::Damaged { .. }) => lowest = lowest.min(Position(segment)),
+                Err(error) => return Err(error),
             }
         }
         Ok(lowest)
@@ -299,8 +303,12 @@ impl<D: Disk> State<D> {
         for (writer, held) in &self.writers {
             let index = vector.get(writer).copied().unwrap_or(0);
             if index < held.count {
-                let segment = held.segment_of(index).unwrap_or(self.live.first);
-                missing.push((segment, Address { writer: *writer, index }));
+                let address = Address { writer: *writer, index };
+                let segment = match self.unwritten_at.get(&address) {
+                    Some(_) => self.live.first,
+                    None => held.segment_of(index).unwrap_or(0),
+                };
+                missing.push((segment, address));
             }
         }
         missing

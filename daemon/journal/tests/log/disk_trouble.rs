@@ -1,8 +1,9 @@
 //! A full disk waits; a broken one stops the log.
 
 use std::io::ErrorKind;
+use std::sync::mpsc::channel;
 
-use journal::{Config, Error, Position, SimDisk, SimOp};
+use journal::{Committer, Config, Error, Position, SimDisk, SimOp};
 
 use crate::support::{Random, assert_holds, body, fill, open, small, writer};
 
@@ -88,4 +89,24 @@ fn what_waits_for_the_disk_is_bounded() {
     let refused = (0..).map(|i| log.append(&body(writer(0), i, payload.clone())));
     let refused = refused.take(1000).find_map(Result::err);
     assert!(matches!(refused, Some(Error::Backlog { .. })));
+}
+
+#[test]
+fn the_committer_tells_of_a_full_disk_and_goes_on_when_there_is_room() {
+    let disk = SimDisk::new(6);
+    let (log, _) = open(&disk, small(1 << 20));
+    disk.set_capacity(Some(8192));
+    let (tell, told) = channel();
+    let committer = Committer::spawn(log.clone(), move |end| tell.send(end).unwrap()).unwrap();
+    log.append(&body(writer(0), 0, vec![1; 100])).unwrap();
+    assert!(matches!(told.recv().unwrap(), Err(Error::DiskFull { .. })));
+    disk.set_capacity(None);
+    assert_eq!(told.iter().find_map(Result::ok), Some(Position(1)));
+
+    disk.fail(SimOp::SyncData, 0, ErrorKind::Other);
+    log.append(&body(writer(0), 1, vec![])).unwrap();
+    assert!(matches!(told.recv().unwrap(), Err(Error::Disk { .. })));
+    assert!(told.recv().is_err(), "that was the last word");
+    drop(committer);
+    assert_eq!(log.synced(), Position(1));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use journal::{Damage, Damaged, Disk, Error, Log, Position, SimDisk};
-use record::Record;
+use record::{Record, Vector};
 
 use crate::support::{Random, body, fill, open, small, writer};
 
@@ -186,6 +186,10 @@ fn a_segment_with_a_lost_header_is_lost_alone() {
         assert_eq!(recovery.lost_segments, [Position(lost)]);
         assert_eq!(recovery.end, Position(100));
         let readable = records.iter().filter(|record| log.read(record.address()).is_ok()).count();
+        let start = log.first_missing(&Vector::new()).unwrap();
+        assert_eq!(start, Position(0), "what is left can be streamed");
+        let vector = [(writer(0), records[50].index), (writer(1), records[50].index)].into();
+        assert!(log.first_missing(&vector).unwrap() <= Position(51));
         let scanned = log.scan(Position(0)).collect::<Vec<_>>();
         assert_eq!(scanned.len(), 100);
         assert_eq!(scanned.iter().filter(|got| got.is_ok()).count(), readable);
