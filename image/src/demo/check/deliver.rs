@@ -194,3 +194,134 @@ impl<'a, 'ledger> Shared<'a, 'ledger> {
         self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    use super::super::super::corpus::Message;
+    use super::*;
+
+    /// A server that answers well, badly or not at all, by the number of the message.
+    #[derive(Default)]
+    struct Moody {
+        stored: Mutex<Vec<(String, Vec<u8>)>>,
+        seen: AtomicUsize,
+    }
+
+    impl Moody {
+        fn start(self: Arc<Self>) -> SocketAddr {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let this = self.clone();
+                    std::thread::spawn(move || this.serve(stream.unwrap()));
+                }
+            });
+            address
+        }
+
+        fn serve(&self, mut stream: TcpStream) -> Option<()> {
+            let mut lines = BufReader::new(stream.try_clone().ok()?);
+            stream.write_all(b"220 moody\r\n").ok()?;
+            let mut from = String::new();
+            loop {
+                let mut line = String::new();
+                lines.read_line(&mut line).ok().filter(|&length| length > 0)?;
+                let answer = match line.get(..4)? {
+                    "EHLO" => "250-moody\r\n250-8BITMIME\r\n250 PIPELINING\r\n",
+                    "RCPT" if line.contains("<nobody@") => "550 no such user\r\n",
+                    "DATA" if from.is_empty() => "503 whose?\r\n",
+                    "DATA" => {
+                        stream.write_all(b"354 go on\r\n").ok()?;
+                        let message = data(&mut lines)?;
+                        self.answer(&from, message)?
+                    }
+                    "MAIL" => {
+                        from = line.split(['<', '>']).nth(1)?.to_owned();
+                        "250 ok\r\n"
+                    }
+                    "QUIT" => "221 bye\r\n",
+                    _ => "250 ok\r\n",
+                };
+                if line.starts_with("RCPT") && answer.starts_with('5') {
+                    from.clear();
+                }
+                stream.write_all(answer.as_bytes()).ok()?;
+            }
+        }
+
+        /// `None` hangs up.
+        fn answer(&self, from: &str, message: Vec<u8>) -> Option<&'static str> {
+            let store = || self.stored.lock().unwrap().push((from.to_owned(), message));
+            match self.seen.fetch_add(1, Ordering::Relaxed) % 10 {
+                3 => None,
+                5 => {
+                    store();
+                    None
+                }
+                7 => Some("451 not now\r\n"),
+                _ => {
+                    store();
+                    Some("250 taken\r\n")
+                }
+            }
+        }
+    }
+
+    /// Reads to the lonely dot and takes the stuffing out.
+    fn data(lines: &mut impl BufRead) -> Option<Vec<u8>> {
+        let mut message = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            lines.take(1 << 20).read_until(b'\n', &mut line).ok().filter(|&length| length > 0)?;
+            if line == b".\r\n" {
+                return Some(message);
+            }
+            message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        }
+    }
+
+    #[test]
+    fn every_answer_and_every_silence_is_accounted_for() {
+        let corpus: Vec<Message> = (0..7)
+            .map(|n| Message {
+                name: n.to_string(),
+                bytes: format!("A: {n}\r\n\r\n.\r\n..\u{e9}\r\n").into_bytes(),
+            })
+            .collect();
+        let accounts = ["a@example.test", "nobody@example.test"]
+            .map(|address| Account { address: address.into(), password: String::new() });
+        let mut ledger = Ledger::new(&corpus);
+        let mut numbers: Vec<usize> = (0..200).map(|n| ledger.plan(n % 7, 0)).collect();
+        numbers.extend((0..8).map(|n| ledger.plan(n % 7, 1)));
+        let server = Arc::new(Moody::default());
+        let sending = Sending {
+            smtp: server.clone().start(),
+            accounts: &accounts,
+            senders: 4,
+            progress: &|_| {},
+        };
+        let (round, stored_at_half) =
+            round(&sending, &mut ledger, &numbers, 100, || Ok(server.stored.lock().unwrap().len()))
+                .unwrap();
+        assert!(stored_at_half >= 80, "the cut came after {stored_at_half}");
+        assert_eq!(round.acknowledged, 200);
+        assert!(round.refused_for_now > 0 && round.unanswered > 0 && round.given_up.is_empty());
+        let refused = numbers[200..].iter().map(|&n| ledger.delivery(n).refused.as_deref());
+        assert!(refused.into_iter().all(|reply| reply == Some("550 no such user (to RCPT)")));
+
+        let stored = server.stored.lock().unwrap();
+        let found = stored.iter().map(|(from, message)| {
+            let message = [format!("Return-Path: <{from}>\r\n").as_bytes(), message].concat();
+            ledger.identify(0, &message)
+        });
+        let reading = ledger.compare(found);
+        assert_eq!((reading.found, reading.missing.len(), reading.altered.len()), (200, 0, 0));
+        assert!(reading.doubled.is_empty(), "{:?}", reading.doubled);
+        assert!(reading.repeated > 0);
+    }
+}
