@@ -136,6 +136,7 @@ impl Rights {
 
     /// Runs in the child.
     fn take(&self) -> io::Result<()> {
+        unblock_signals()?;
         // SAFETY: no arguments.
         check(unsafe { libc::setsid() }.into())?;
         if self.is_terminal {
@@ -208,6 +209,16 @@ const AMBIENT_RAISE: u64 = libc::PR_CAP_AMBIENT_RAISE as u64;
 fn prctl(option: libc::c_int, first: u64, second: u64) -> io::Result<()> {
     // SAFETY: the options used here take plain numbers.
     check(unsafe { libc::prctl(option, first, second, 0, 0) }.into())
+}
+
+/// A blocked signal stays blocked across exec, and few programs expect that.
+fn unblock_signals() -> io::Result<()> {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the first call fills the set, the second reads it.
+    unsafe {
+        check(libc::sigemptyset(none.as_mut_ptr()).into())?;
+        check(libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()).into())
+    }
 }
 
 fn limit(resource: libc::__rlimit_resource_t, value: Option<u64>) -> io::Result<()> {

@@ -47,6 +47,10 @@ fn program<'a>(arguments: &'a [&'a str]) -> Program<'a> {
 
 #[test]
 fn started_programs() {
+    let _held_back = signals::Signals::block(&[signals::Signal::Terminate]).unwrap();
+    let (status, _) = run(Program { path: "/bin/cat", ..program(&["/proc/self/status"]) });
+    assert!(status.contains(&format!("SigBlk:\t{:016x}", 0)), "not held back there: {status}");
+
     let script = "echo $GREETING $HOME; ulimit -n; ulimit -c; pwd; exit 3";
     let (output, exit) = run(program(&["-c", script]));
     assert_eq!(output, "hello\n123\n0\n/\n");

@@ -1,0 +1,53 @@
+//! The kernel's settings: clock, name, and how it treats the network and its own faults.
+
+use std::fs;
+use std::path::Path;
+
+use crate::log::Log;
+
+/// Name below `/proc/sys`, value, and why.
+const SETTINGS: [(&str, &str, &str); 11] = [
+    ("kernel/printk_devkmsg", "on", "our own lines in the kernel's ring are not thinned out"),
+    ("kernel/panic", "5", "a kernel that panics restarts; the peer serves meanwhile"),
+    ("kernel/panic_on_oops", "1", "a kernel that has lost its way must not write to the disk"),
+    ("net/ipv4/conf/all/arp_ignore", "1", "nobody learns a LAN address on the crossover"),
+    ("net/ipv4/conf/all/arp_announce", "2", "questions carry an address of their own port"),
+    ("net/ipv4/conf/all/promote_secondaries", "1", "one service address goes, the other stays"),
+    ("net/ipv4/conf/default/promote_secondaries", "1", "the same for ports that come later"),
+    ("net/ipv6/conf/all/accept_ra", "0", "a server's addresses are the owner's choice"),
+    ("net/ipv6/conf/default/accept_ra", "0", "the same for ports that come later"),
+    ("net/ipv6/conf/all/accept_dad", "0", "an address is usable at once, not a second later"),
+    ("net/ipv6/conf/default/accept_dad", "0", "the same for ports that come later"),
+];
+
+/// Applies [`SETTINGS`]; what this kernel does not have is logged.
+pub fn apply(log: &mut Log) {
+    for (name, value, why) in SETTINGS {
+        if let Err(error) = linux::host::write_setting(name, value) {
+            log.line("init", &format!("{error} ({why})"));
+        }
+    }
+}
+
+/// No box runs before its image was built: without a battery the clock starts decades ago, and then
+/// no certificate is valid.
+pub fn set_clock_floor(build_time: &Path, log: &mut Log) {
+    let floor = fs::read_to_string(build_time).ok().and_then(|text| text.trim().parse().ok());
+    let Some(floor) = floor else {
+        return log
+            .line("init", &format!("no clock floor: {} is unreadable", build_time.display()));
+    };
+    match linux::clock::set_floor(floor) {
+        Ok(false) => {}
+        Ok(true) => {
+            log.line("init", "the clock was behind the image's build time and was set to it")
+        }
+        Err(error) => log.line("init", &error.to_string()),
+    }
+}
+
+/// The firmware's version, "unknown" without one.
+#[must_use]
+pub fn version(path: &Path) -> String {
+    fs::read_to_string(path).map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
+}
