@@ -1,6 +1,7 @@
 //! Two boxes in a rack: their disks and secrets, their power, and how a local program reaches them.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,8 +38,10 @@ pub struct Pair {
     pub admin_password: String,
     /// Mail accounts; they exist once `create_accounts` has run.
     pub accounts: Vec<Account>,
-    /// Size of the image both boxes started from.
+    /// Size of the image both boxes started from, holes included.
     pub image_bytes: u64,
+    /// What of it is written.
+    pub image_used_bytes: u64,
 }
 
 /// A mail account.
@@ -80,6 +83,8 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a box may think about one answer.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
+/// The unit of `st_blocks` (stat(3type)), whatever the file system's own is.
+const STAT_BLOCK_BYTES: u64 = 512;
 
 impl Pair {
     /// Makes disks and secrets; both boxes are off.
@@ -113,8 +118,9 @@ impl Pair {
         let accounts = (1..=settings.accounts)
             .map(|n| Account { address: format!("user{n}@{DOMAIN}"), password: secrets::word(12) })
             .collect();
-        let image_bytes = std::fs::metadata(image)?.len();
-        Ok(Pair { boxes, rack, admin_password, accounts, image_bytes })
+        let facts = std::fs::metadata(image)?;
+        let (image_bytes, image_used_bytes) = (facts.len(), facts.blocks() * STAT_BLOCK_BYTES);
+        Ok(Pair { boxes, rack, admin_password, accounts, image_bytes, image_used_bytes })
     }
 
     /// Turns a box on.
@@ -135,6 +141,11 @@ impl Pair {
     /// A box's QEMU process.
     pub fn pid(&self, side: Side) -> Option<u32> {
         self.boxes[side as usize].machine.pid()
+    }
+
+    /// What a box's QEMU takes of this workstation's memory.
+    pub fn resident_bytes(&self, side: Side) -> Option<u64> {
+        self.boxes[side as usize].machine.resident_bytes()
     }
 
     /// How QEMU runs the boxes' instructions.

@@ -84,7 +84,7 @@ impl Status {
 
     /// How much memory the box uses, by the first field that says so.
     pub fn ram_bytes(&self) -> Option<u64> {
-        find(&self.json, &|key| key.contains("ram") || key.contains("memory_used"))
+        find(&self.json, &|key| key.starts_with("ram_") || key.starts_with("memory_"))
     }
 }
 

@@ -142,6 +142,14 @@ impl Machine {
         self.process.as_ref().map(Process::pid)
     }
 
+    /// What its QEMU takes of this workstation's memory: at least what the box has ever touched.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib * 1024)
+    }
+
     /// Where everything that its serial console has said is written.
     pub fn console_log(&self) -> &Path {
         &self.files.console_log

@@ -78,6 +78,7 @@ fn prepared(pair: &Pair, corpus: &Corpus) -> Outcome {
         not_mail_names: corpus.not_mail.clone(),
         accounts: pair.accounts.len(),
         image_bytes: pair.image_bytes,
+        image_used_bytes: pair.image_used_bytes,
         qemu: format!("QEMU {}.{}, {how}", qemu.version.0, qemu.version.1),
         ..Outcome::default()
     }
@@ -107,6 +108,7 @@ impl Check<'_> {
         pair.create_accounts(Side::A)?;
         for side in Side::BOTH {
             self.outcome.ram_at_rest_bytes.extend(pair.panel(side).status()?.ram_bytes());
+            self.outcome.qemu_resident_bytes.extend(pair.resident_bytes(side));
         }
         step.done(format!("both; {} accounts made", pair.accounts.len()));
         Ok(())

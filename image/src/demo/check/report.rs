@@ -48,10 +48,13 @@ pub struct Outcome {
     /// Whether both boxes had the same digest each time it was compared.
     pub digests_equal: bool,
     pub digests: Vec<Digests>,
-    /// The image both boxes started from.
+    /// The image both boxes started from: its size, and what of it is written.
     pub image_bytes: u64,
+    pub image_used_bytes: u64,
     /// Memory in use at rest, a and b, as the boxes say.
     pub ram_at_rest_bytes: Vec<u64>,
+    /// What their QEMUs take of this workstation then.
+    pub qemu_resident_bytes: Vec<u64>,
     pub rounds: Vec<RoundReport>,
     pub readings: Vec<ReadingReport>,
     /// What is wrong, in words; the first few.
@@ -147,9 +150,10 @@ impl fmt::Display for Outcome {
         row("power on to view both", seconds(&self.return_seconds))?;
         row("of it catching up", seconds(&self.catch_up_seconds))?;
         row("digests", if self.digests_equal { "equal" } else { "NOT EQUAL" }.to_owned())?;
-        row("image", human(self.image_bytes))?;
-        let ram: Vec<String> = self.ram_at_rest_bytes.iter().map(|bytes| human(*bytes)).collect();
-        row("memory at rest, a and b", ram.join(", "))?;
+        let (image, used) = (human(self.image_bytes), human(self.image_used_bytes));
+        row("image", format!("{image}, of it written {used}"))?;
+        row("memory at rest, a and b", sizes(&self.ram_at_rest_bytes))?;
+        row("QEMU's memory then", sizes(&self.qemu_resident_bytes))?;
         for round in &self.rounds {
             let rate = round.acknowledged as f64 / round.seconds.max(0.001);
             row(
@@ -174,6 +178,11 @@ impl fmt::Display for Outcome {
         }
         row("verdict", if self.passed() { "passed" } else { "FAILED" }.to_owned())
     }
+}
+
+fn sizes(list: &[u64]) -> String {
+    let list: Vec<String> = list.iter().map(|bytes| human(*bytes)).collect();
+    if list.is_empty() { "not known".to_owned() } else { list.join(", ") }
 }
 
 fn seconds(list: &[f64]) -> String {
