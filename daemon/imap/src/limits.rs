@@ -58,7 +58,7 @@ pub struct Limits {
     pub bad_commands_max: u32,
     /// The refused login with this number is followed by BYE.
     pub failed_logins_max: u32,
-    /// Time from one command to the next before login; a line that drips in does not extend it.
+    /// Time until login. Only a TLS handshake and a refused login start it again.
     pub login_timeout: Duration,
     /// Time without any input after login (RFC 9051 §5.4 asks for 30 minutes at least).
     pub idle_timeout: Duration,

@@ -4,12 +4,15 @@
 use std::ops::ControlFlow;
 
 use message::limits::{DEPTH_MAX, PARTS_MAX};
-use message::{Content, Envelope, Found, Kind, Part, Section, What, fields, split, text};
+use message::{
+    Content, Envelope, Found, Kind, Part, Section, What, fields, header_length, split, text,
+};
 
 /// Everything this crate can do with a message, and what must hold of any.
 fn exercise(message: &[u8]) {
     let (header, body) = split(message);
     assert_eq!([header, body].concat(), message);
+    assert_eq!(header_length(header), header.len(), "a header section is one by itself");
     let _ = Envelope::of(header);
     let _ = Content::of(header);
     let _ = text::sent_day(header);

@@ -27,7 +27,8 @@ pub struct Fetch {
     next: usize,
     /// Entries to mark as seen.
     seen: Vec<u128>,
-    /// Some messages are expunged already.
+    /// Some message numbers stand for messages that are expunged already. UIDs that are gone are
+    /// passed over like those that never were (RFC 9051 §6.4.9).
     missing: bool,
 }
 
@@ -74,7 +75,7 @@ impl Session {
                 continue;
             }
             if shown.gone {
-                fetch.missing = true;
+                fetch.missing = !fetch.uid;
                 continue;
             }
             let row = shown.row.clone();
@@ -101,7 +102,7 @@ impl Session {
                 }
             }
             Answer::Failed(Failure::NoSuchMessage) => {
-                fetch.missing = true;
+                fetch.missing = !fetch.uid;
                 self.changed = true;
             }
             other => {

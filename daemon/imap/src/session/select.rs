@@ -55,7 +55,8 @@ impl Session {
             self.leave();
             return self.tagged(&tag, "OK CLOSE done");
         }
-        self.look(Report { look: true, ..Report::default() }, move |session| {
+        let report = Report { look: true, hold_expunges: true, ..Report::default() };
+        self.look(report, move |session| {
             let (mailbox, entries) = session.marked_deleted(None);
             session.leave();
             if entries.is_empty() {

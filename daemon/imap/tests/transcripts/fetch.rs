@@ -243,9 +243,10 @@ fn messages_that_are_gone() {
          C: b FETCH 2:3 UID
          S: * 3 FETCH (UID 3)
          S: b NO [EXPUNGEISSUED] some of the messages are gone
-         C: c NOOP
+         C: c UID SEARCH 2:3
+         S: * SEARCH 3
          S: * 2 EXPUNGE
-         S: c OK NOOP done
+         S: c OK SEARCH done
          C: d FETCH 2 UID
          S: * 2 FETCH (UID 3)
          S: d OK FETCH done",
