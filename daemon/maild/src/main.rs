@@ -8,6 +8,7 @@ mod identity;
 mod link;
 mod listen;
 mod local;
+mod panel;
 mod ports;
 mod status;
 mod tls;
@@ -142,6 +143,7 @@ async fn run(args: Args) -> Result<()> {
         closing: closing.clone(),
     };
     listeners.start(place).await?;
+    panel::start(place, tls, statuses.clone(), identity.shared_key("panel")).await?;
     let questions = statuses.clone();
     let socket = args.socket.clone();
     tokio::spawn(async move {

@@ -18,21 +18,11 @@ use crate::ports::{Events, PortEvent, Ports};
 const PULSE: Duration = Duration::from_millis(100);
 /// The node's loop must go round within this time.
 const LOOP_TIMEOUT: Duration = Duration::from_millis(400);
-/// What happened lately, for the status page.
-const EVENTS_KEPT: usize = 50;
-
-/// One thing that happened, for people.
-#[derive(Clone, Debug)]
-pub struct Event {
-    pub unix_s: u64,
-    pub text: String,
-}
 
 /// What others may look at.
 #[derive(Default)]
 pub struct Seen {
     pub report: Mutex<Option<Report>>,
-    pub events: Mutex<std::collections::VecDeque<Event>>,
 }
 
 pub struct Watch {
@@ -152,7 +142,7 @@ impl Watch {
             Output::Announce(side) => self.ports.announce(side),
             Output::Probe(side) => self.ports.probe(side),
             Output::GoAlone { why } => {
-                self.remember(format!("This box goes on alone: {}", why.text()));
+                tracing::info!(why = why.text(), "this box goes on alone");
                 let _ = self.node.go_alone().await;
             }
             Output::EndSession => {
@@ -166,17 +156,8 @@ impl Watch {
             Output::Alarm { kind, raised, text } => {
                 tracing::warn!(?kind, raised, %text, "alarm");
             }
-            Output::Event { what, why } => self.remember(format!("{what}: {why}")),
+            Output::Event { what, why } => tracing::info!("{what}: {why}"),
         }
-    }
-
-    fn remember(&self, text: String) {
-        tracing::info!(%text, "event");
-        let mut events = self.seen.events.lock().expect("no holder panics");
-        if events.len() >= EVENTS_KEPT {
-            events.pop_front();
-        }
-        events.push_back(Event { unix_s: linux::clock::unix_s(), text });
     }
 }
 

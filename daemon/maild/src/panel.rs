@@ -1,0 +1,316 @@
+//! The panel: `web-ui`'s pages over this program's TLS, and what they need of the box.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use failover::{Path, Side};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use node::Handle;
+use record::{AccountId, MailboxId};
+use replica::{Mode, Wish};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use web_ui::status::LogPosition;
+use web_ui::{Account, Answer, BoxStatus, Cable, CableKind, OneCopy, Operations, View};
+
+use crate::bootstrap::ADMIN_PASSWORD;
+use crate::drive::start_tls;
+use crate::listen::Place;
+use crate::status::Statuses;
+
+const HTTPS: u16 = 443;
+/// Browsers' connections at the same time.
+const CONNECTIONS_MAX: usize = 256;
+/// A request's head must be there within this time.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// After a failure to accept (no file descriptors, say).
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Characters of a new account's password (web-ui checks it, too).
+const PASSWORD_CHARACTERS_MIN: usize = 8;
+
+/// Binds the port and serves in the background.
+///
+/// # Errors
+/// When the port cannot be bound.
+pub async fn start(
+    place: Place,
+    tls: Arc<ServerConfig>,
+    statuses: Arc<Statuses>,
+    secret: [u8; 32],
+) -> Result<()> {
+    let address = place.of(HTTPS);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {address} for the panel"))?;
+    let router = web_ui::router(Arc::new(Panel { statuses }), secret);
+    tokio::spawn(accept_for_ever(listener, tls, router));
+    Ok(())
+}
+
+async fn accept_for_ever(listener: TcpListener, tls: Arc<ServerConfig>, router: Router) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                let (tls, router) = (tls.clone(), router.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = serve(stream, client, tls, router).await {
+                        tracing::debug!(%client, %error, "a browser's connection ended");
+                    }
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accepting a browser");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    client: SocketAddr,
+    tls: Arc<ServerConfig>,
+    router: Router,
+) -> Result<()> {
+    let router = router.layer(axum::Extension(web_ui::Client(client.ip())));
+    stream.set_nodelay(true)?;
+    let stream = start_tls(Box::new(stream), tls).await?;
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await?;
+    Ok::<_, anyhow::Error>(())
+}
+
+/// The box, as the panel sees it.
+struct Panel {
+    statuses: Arc<Statuses>,
+}
+
+impl Operations for Panel {
+    fn check_admin(&self, password: String) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let Ok(Some(hash)) = self.node().users().setting(ADMIN_PASSWORD) else { return false };
+            let hash = String::from_utf8_lossy(&hash).into_owned();
+            let check = move || users::verify_password(&hash, &password);
+            tokio::task::spawn_blocking(check).await.unwrap_or(false)
+        })
+    }
+
+    fn status(&self) -> Answer<'_, web_ui::Status> {
+        Box::pin(async move { self.picture() })
+    }
+
+    fn accounts(&self) -> Answer<'_, Vec<Account>> {
+        Box::pin(async move {
+            let accounts = self.node().users().accounts().unwrap_or_default();
+            accounts.into_iter().map(|account| self.account(account)).collect()
+        })
+    }
+
+    fn add_account(&self, address: String, password: String) -> Answer<'_, Result<(), String>> {
+        Box::pin(async move { self.add(address, password).await.map_err(|e| format!("{e:#}")) })
+    }
+
+    fn remove_account(&self, id: String) -> Answer<'_, Result<(), String>> {
+        Box::pin(async move {
+            let account = self.find(&id)?;
+            self.submit(Wish::RemoveAccount { account }).await
+        })
+    }
+
+    fn set_password(&self, id: String, password: String) -> Answer<'_, Result<(), String>> {
+        Box::pin(async move {
+            let account = self.find(&id)?;
+            let password_hash = hash(password).await.map_err(|e| e.to_string())?;
+            self.submit(Wish::SetPassword { account, password_hash }).await
+        })
+    }
+
+    fn digest(&self) -> Answer<'_, Result<web_ui::Digest, String>> {
+        Box::pin(async move {
+            let digest = self.statuses.digest().await.map_err(|e| format!("{e:#}"))?;
+            Ok(web_ui::Digest {
+                digest: digest.parts.iter().map(|part| part.hex.as_str()).collect(),
+                records: digest.applied.iter().map(|writer| writer.count).sum(),
+            })
+        })
+    }
+}
+
+impl Panel {
+    fn node(&self) -> &Handle {
+        &self.statuses.node
+    }
+
+    async fn submit(&self, wish: Wish) -> Result<(), String> {
+        self.node().submit(wish).await.map_err(|e| e.to_string())
+    }
+
+    fn find(&self, id: &str) -> Result<AccountId, String> {
+        let gone = || "There is no such account; it may just have been removed.".to_owned();
+        let id = u128::from_str_radix(id, 16).map_err(|_| gone())?;
+        let found = self.node().users().account(AccountId(id)).map_err(|e| e.to_string())?;
+        found.map(|account| account.id).ok_or_else(gone)
+    }
+
+    async fn add(&self, address: String, password: String) -> Result<()> {
+        let address = address.trim().to_lowercase();
+        let users = self.node().users();
+        let domain = address.split_once('@').map(|(_, domain)| domain.to_owned());
+        let domain = domain.context("An address looks like name@example.org.")?;
+        let parsed = smtp::Address::parse(&address).is_ok();
+        anyhow::ensure!(parsed, "{address} is no mail address.");
+        anyhow::ensure!(
+            users.account_by_address(&address)?.is_none(),
+            "There is an account {address} already."
+        );
+        anyhow::ensure!(
+            users.local_domains()?.contains(&domain),
+            "{domain} is no mail domain of this pair."
+        );
+        anyhow::ensure!(
+            password.chars().count() >= PASSWORD_CHARACTERS_MIN,
+            "A password has at least {PASSWORD_CHARACTERS_MIN} characters."
+        );
+        let wish = Wish::CreateAccount {
+            account: AccountId(Handle::new_id()),
+            address,
+            home: self.least_loaded()?,
+            password_hash: hash(password).await?,
+            mailboxes: node::limits::FIRST_MAILBOXES
+                .iter()
+                .map(|name| (MailboxId(Handle::new_id()), (*name).to_owned()))
+                .collect(),
+            uid_validity: linux::clock::unix_s() as u32,
+        };
+        self.node().submit(wish).await?;
+        Ok(())
+    }
+
+    /// The side that is home to fewer accounts.
+    fn least_loaded(&self) -> Result<record::Side> {
+        let accounts = self.node().users().accounts()?;
+        let at_a = accounts.iter().filter(|account| account.home == record::Side::A).count();
+        Ok(if at_a * 2 <= accounts.len() { record::Side::A } else { record::Side::B })
+    }
+
+    fn account(&self, account: users::Account) -> Account {
+        let mailboxes = self.node().index().mailboxes(account.id).unwrap_or_default();
+        Account {
+            id: account.id.to_string(),
+            address: account.address,
+            messages: mailboxes.iter().map(|mailbox| mailbox.messages).sum(),
+            home: match account.home {
+                record::Side::A => web_ui::Side::A,
+                record::Side::B => web_ui::Side::B,
+            },
+        }
+    }
+
+    fn picture(&self) -> web_ui::Status {
+        let status = self.statuses.status();
+        let here = panel_side(status.side);
+        let report = self.statuses.seen.report.lock().expect("no holder panics").clone();
+        let boxes = [web_ui::Side::A, web_ui::Side::B].map(|side| {
+            if side == here { self.this_box(&status) } else { self.other_box(&status, &report) }
+        });
+        let cables = report.iter().flat_map(|report| {
+            let in_session = self.node().progress().in_session;
+            report.peer.paths.iter().filter_map(move |path| {
+                Some(Cable {
+                    kind: match path.path {
+                        Path::Crossover => CableKind::Crossover,
+                        Path::Lan => CableKind::Lan,
+                        Path::Serial => return None,
+                    },
+                    up: path.up,
+                    round_trip_ms: path.round_trip_ms.map(|ms| ms as f64),
+                    carries_link: in_session && report.link == path.path,
+                })
+            })
+        });
+        web_ui::Status {
+            now: linux::clock::unix_s(),
+            here,
+            view: match self.node().mode() {
+                Mode::Both => View::Both,
+                Mode::Alone => View::Alone(here),
+                Mode::Starting | Mode::Waiting => View::None,
+            },
+            boxes,
+            one_copy: status
+                .one_copy_since_s
+                .map(|since| OneCopy { since, messages: status.one_copy_messages }),
+            cables: cables.collect(),
+            accounts: status.accounts,
+            messages: status.messages,
+            uptime_s: status.uptime_s,
+            memory_bytes: status.memory_bytes,
+            version: status.version,
+        }
+    }
+
+    fn this_box(&self, status: &control::Status) -> BoxStatus {
+        let report = self.statuses.seen.report.lock().expect("no holder panics");
+        BoxStatus {
+            side: panel_side(status.side),
+            name: status.hostname.clone(),
+            address: self.statuses.site.service.of(status.side).address.to_string(),
+            up: true,
+            healthy: status.healthy,
+            note: if status.healthy { String::new() } else { status.health.clone() },
+            holds: report.as_ref().map(|r| holds(r.holds)).unwrap_or_default(),
+            log: Some(LogPosition {
+                records: status.log.end,
+                synced: status.log.synced,
+                applied: status.log.applied,
+            }),
+            disk_free_bytes: Some(status.disk_free_bytes),
+        }
+    }
+
+    /// What the other box's heartbeats say.
+    fn other_box(&self, status: &control::Status, report: &Option<failover::Report>) -> BoxStatus {
+        let side = status.side.other();
+        let up = report.as_ref().is_some_and(|r| r.peer.paths.iter().any(|path| path.up));
+        let facts = report.as_ref().and_then(|r| r.peer.facts.as_ref()).filter(|_| up);
+        BoxStatus {
+            side: panel_side(side),
+            name: format!("box {side}"),
+            address: self.statuses.site.service.of(side).address.to_string(),
+            up,
+            healthy: facts.is_some_and(|facts| facts.healthy),
+            note: facts.map(|facts| facts.trouble.clone()).unwrap_or_default(),
+            holds: facts.map(|facts| holds(facts.holds)).unwrap_or_default(),
+            log: None,
+            disk_free_bytes: None,
+        }
+    }
+}
+
+async fn hash(password: String) -> Result<String> {
+    let salt = Handle::new_id().to_le_bytes();
+    Ok(tokio::task::spawn_blocking(move || users::hash_password(&password, salt)).await?)
+}
+
+fn panel_side(side: control::Side) -> web_ui::Side {
+    match side {
+        control::Side::A => web_ui::Side::A,
+        control::Side::B => web_ui::Side::B,
+    }
+}
+
+fn holds(holds: failover::Holds) -> Vec<web_ui::Side> {
+    let held = Side::BOTH.into_iter().filter(|side| holds.has(*side));
+    held.map(|side| panel_side(crate::ports::real::control_side(side))).collect()
+}
