@@ -12,6 +12,7 @@ mod fetch;
 mod idle;
 mod list;
 mod mailboxes;
+mod mirror;
 mod search;
 mod select;
 mod session;
