@@ -1,0 +1,53 @@
+//! What the panel asks of the box.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
+use crate::status::{Side, Status};
+
+/// An answer that may take a while.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The box behind the panel. Errors are sentences for the owner: what happened, and what to do.
+pub trait Operations: Send + Sync + 'static {
+    /// Whether this is the admin's password. Slow on purpose; the panel limits how often it asks.
+    fn check_admin(&self, password: String) -> Answer<'_, bool>;
+
+    fn status(&self) -> Answer<'_, Status>;
+
+    /// All accounts, in the order in which they are shown.
+    fn accounts(&self) -> Answer<'_, Vec<Account>>;
+
+    /// Answers once the account is committed.
+    fn add_account(&self, address: String, password: String) -> Answer<'_, Result<(), String>>;
+
+    /// `id` as in [`Account::id`].
+    fn remove_account(&self, id: String) -> Answer<'_, Result<(), String>>;
+
+    fn set_password(&self, id: String, password: String) -> Answer<'_, Result<(), String>>;
+
+    /// A digest of everything the box holds, for comparing it with the other box. Reads all of it.
+    fn digest(&self) -> Answer<'_, Result<Digest, String>>;
+}
+
+/// Two boxes that have applied the same records have the same digest.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Digest {
+    /// Hexadecimal.
+    pub digest: String,
+    /// How many records it stands for.
+    pub records: u64,
+}
+
+/// One account as the panel shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Hexadecimal, at most 32 digits.
+    pub id: String,
+    pub address: String,
+    pub messages: u64,
+    /// The box that orders this account's writes while both are in service.
+    pub home: Side,
+}
