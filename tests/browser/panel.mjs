@@ -19,7 +19,7 @@ if (!url || !password) {
 
 const PATIENCE_MS = 30_000;
 const FLAGS = [
-  "--no-sandbox", // the tests run as root in a container
+  "--no-sandbox", // chromium refuses its sandbox to root, and tests may run as root
   "--disable-gpu",
   "--disable-quic",
   "--no-first-run",
