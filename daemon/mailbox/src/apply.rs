@@ -84,6 +84,7 @@ impl<'t> Batch<'t> {
             Op::RemoveAccount { account } => self.remove_account(*account),
             // The user store's, the journal's and the replica's.
             Op::Start
+            | Op::Gap { .. }
             | Op::View { .. }
             | Op::Body(_)
             | Op::CreateAccount { .. }

@@ -152,9 +152,25 @@ pub enum Op {
         key: String,
         value: Vec<u8>,
     },
+    /// Stands for `count` records of its writer that were reclaimed, from its own index on. Its `seen` is
+    /// what theirs added up to, its clock the highest of theirs; `running_hash` is the log's hash of this
+    /// writer behind the last of them.
+    Gap {
+        count: u64,
+        running_hash: u64,
+    },
 }
 
 impl Op {
+    /// How many records of its writer this one stands for.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            Op::Gap { count, .. } => *count,
+            _ => 1,
+        }
+    }
+
     /// Does this record give `uid` in a mailbox?
     #[must_use]
     pub fn placement(&self) -> Option<(&Entry, Uid)> {

@@ -44,6 +44,7 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
         Op::Setting { key, value } => change_setting(changes, key, value, &stamp),
         // The mailbox index's, the journal's and the replica's.
         Op::Start
+        | Op::Gap { .. }
         | Op::View { .. }
         | Op::Body(_)
         | Op::Place { .. }
