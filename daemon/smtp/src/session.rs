@@ -38,7 +38,7 @@ pub struct Config {
 /// What a port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Port 25: other servers bring mail for local users. No AUTH here.
+    /// Port 25: other servers bring mail for local users. AUTH is taken over TLS, but needed for nothing.
     Mx,
     /// Ports 587 and 465: the box's own users send; nothing before TLS and AUTH (RFC 6409 §4.3).
     Submission,

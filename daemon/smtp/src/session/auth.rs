@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{Phase, Question, Role, Session, Taken, printable};
+use super::{Phase, Question, Session, Taken, printable};
 use crate::limits::AUTH_LINE_BYTES_MAX;
 use crate::line::Line;
 use crate::{Ask, AuthenticateAnswer, Password};
@@ -19,9 +19,6 @@ pub(super) enum Step {
 
 impl Session {
     pub(super) fn auth(&mut self, mechanism: &str, initial: Option<&str>) {
-        if self.config.role == Role::Mx {
-            return self.bad_command("502 5.5.1 no authentication on this port, use 587 or 465");
-        }
         if !self.tls {
             return self.bad_command("538 5.7.11 encryption required, use STARTTLS first");
         }

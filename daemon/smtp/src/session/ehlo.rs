@@ -1,6 +1,6 @@
 //! EHLO and HELO (RFC 5321 §4.1.1.1).
 
-use super::{Helo, Role, Session};
+use super::{Helo, Session};
 
 impl Session {
     pub(super) fn ehlo(&mut self, name: String) {
@@ -8,12 +8,7 @@ impl Session {
         let mut lines = vec![self.config.hostname.clone()];
         lines.push("PIPELINING".to_owned());
         lines.push(format!("SIZE {}", self.config.limits.message_bytes_max));
-        if !self.tls {
-            lines.push("STARTTLS".to_owned());
-        }
-        if self.tls && self.config.role == Role::Submission {
-            lines.push("AUTH PLAIN LOGIN".to_owned());
-        }
+        lines.push(if self.tls { "AUTH PLAIN LOGIN" } else { "STARTTLS" }.to_owned());
         lines.push("ENHANCEDSTATUSCODES".to_owned());
         for line in lines {
             self.reply(&format!("250-{line}"));

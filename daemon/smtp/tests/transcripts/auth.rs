@@ -102,7 +102,19 @@ fn the_third_refusal_is_the_last() {
 }
 
 #[test]
-fn never_in_plaintext_and_never_on_port_25() {
+fn on_port_25_over_tls_too() {
+    check(
+        &Config { role: Role::Mx, tls_active: true, ..mx() },
+        &format!(
+            "{TLS_START}
+            C: AUTH PLAIN AGFsaWNlAHNlY3JldA==
+            S: 235 2.7.0 welcome, alice@example.test"
+        ),
+    );
+}
+
+#[test]
+fn never_in_plaintext() {
     check(
         &submission(),
         &format!(
@@ -111,14 +123,6 @@ fn never_in_plaintext_and_never_on_port_25() {
             S: 538 5.7.11 encryption required, use STARTTLS first
             C: MAIL FROM:<alice@example.test>
             S: 530 5.7.0 use STARTTLS first, then AUTH"
-        ),
-    );
-    check(
-        &Config { role: Role::Mx, tls_active: true, ..mx() },
-        &format!(
-            "{TLS_START}
-            C: AUTH PLAIN AGFsaWNlAHNlY3JldA==
-            S: 502 5.5.1 no authentication on this port, use 587 or 465"
         ),
     );
 }
