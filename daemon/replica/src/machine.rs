@@ -83,7 +83,7 @@ pub enum Input {
     },
     /// `failover` says: the peer is dead (or to be treated so).
     GoAlone,
-    /// `failover` says: end the session, whatever its state (a stuck peer).
+    /// `failover` says: end the session and commit nothing before the next join.
     EndSession,
     /// Entries whose placement is overtaken: to be placed again by their home.
     Overtaken {
@@ -233,8 +233,8 @@ impl Replica {
             Input::Forget { request } => {
                 self.pending.remove(&request);
             }
-            Input::SessionUp { peer } => self.session_up(&peer),
-            Input::SessionDown => self.session_down(),
+            Input::SessionUp { peer } => self.session_up(&peer, applied),
+            Input::SessionDown => self.session_down(applied),
             Input::Message(message) => self.message(message, applied),
             Input::Backlog { bytes } => {
                 if let Some(session) = &mut self.session {
@@ -245,9 +245,7 @@ impl Replica {
             Input::Synced { end } => self.synced(end, applied),
             Input::Applied { end } => self.overlay.placed.retain(|_, (_, at)| *at >= end),
             Input::GoAlone => self.go_alone(applied),
-            Input::EndSession => {
-                self.out.push_back(Output::EndSession { reason: "failover ended it".into() });
-            }
+            Input::EndSession => self.step_back(applied),
             Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
             Input::WallClock { unix_ms } => self.unix_ms = unix_ms,
         }

@@ -41,8 +41,8 @@ impl Session {
 }
 
 impl Replica {
-    pub(crate) fn session_up(&mut self, peer: &Hello) {
-        self.session_down();
+    pub(crate) fn session_up(&mut self, peer: &Hello, applied: &dyn Applied) {
+        self.session_down(applied);
         self.peer_synced = peer.synced.clone();
         self.synced_told = self.synced_vector.clone();
         self.session = Some(Session {
@@ -56,16 +56,10 @@ impl Replica {
         self.out.push_back(Output::Send(Message::CaughtUp));
     }
 
-    pub(crate) fn session_down(&mut self) {
+    pub(crate) fn session_down(&mut self, applied: &dyn Applied) {
         let Some(session) = self.session.take() else { return };
         self.peer_synced.clear();
         self.early_requests.clear();
-        if self.mode == Mode::Both {
-            self.set_mode(Mode::Waiting);
-        } else if session.stopped_placing() {
-            // It had promised to stop: going on alone is a new episode.
-            self.lanes.clear();
-        }
         for pending in self.pending.values_mut() {
             let lost = match &pending.stage {
                 Stage::Unasked => false,
@@ -77,6 +71,25 @@ impl Replica {
             if lost {
                 pending.stage = Stage::Unasked;
             }
+        }
+        if self.mode == Mode::Both {
+            self.set_mode(Mode::Waiting);
+        } else if session.stopped_placing() {
+            // It had promised to stop: going on alone is a new episode.
+            self.lanes.clear();
+            self.ask_all(applied);
+        }
+    }
+
+    /// `failover` says that the peer serves without this box, or must not be waited for: nothing more
+    /// is committed before the two have joined.
+    pub(crate) fn step_back(&mut self, applied: &dyn Applied) {
+        if self.session.is_some() {
+            self.end_session("failover ended it".into());
+            self.session_down(applied);
+        }
+        if self.mode == Mode::Alone {
+            self.set_mode(Mode::Waiting);
         }
     }
 
@@ -171,12 +184,13 @@ impl Replica {
     }
 
     pub(crate) fn go_alone(&mut self, applied: &dyn Applied) {
-        if self.mode == Mode::Alone || self.blank {
+        let stopped = self.session.as_ref().is_some_and(Session::stopped_placing);
+        if self.blank || (self.mode == Mode::Alone && !stopped) {
             return;
         }
         if self.session.is_some() {
             self.end_session("this box goes on alone".into());
-            self.session_down();
+            self.session_down(applied);
         }
         self.lanes.clear();
         self.set_mode(Mode::Alone);
