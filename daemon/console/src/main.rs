@@ -57,33 +57,39 @@ fn main() -> Result<()> {
         }
         for key in &keys[..length] {
             if let Some(action) = menu.press(*key, &picture) {
-                act(action)?;
-                show(menu.prompt())?;
-                at_prompt = true;
+                at_prompt = act(action)?;
+                if at_prompt {
+                    show(menu.prompt())?;
+                }
             }
         }
     }
 }
 
-fn act(action: Action) -> Result<()> {
+/// False when the box ends: there is nothing more to choose.
+fn act(action: Action) -> Result<bool> {
     match action {
-        Action::Say(text) => show(&text),
-        Action::Status => show(&screen::whole(&ask::picture())),
+        Action::Say(text) => show(&text)?,
+        Action::Status => show(&screen::whole(&ask::picture()))?,
         Action::Log => match ask::init(&ToInit::Log { lines: LOG_LINES_SHOWN }) {
-            Ok(FromInit::Log { lines }) => show(&format!("\n{}\n", lines.join("\n"))),
-            other => show(&unanswered(other)),
+            Ok(FromInit::Log { lines }) => show(&format!("\n{}\n", lines.join("\n")))?,
+            other => show(&unanswered(other))?,
         },
-        Action::Reboot => end(&ToInit::Reboot, "The box restarts now."),
-        Action::PowerOff => end(&ToInit::PowerOff, "The box switches off now."),
+        Action::Reboot => return end(&ToInit::Reboot, "The box restarts now."),
+        Action::PowerOff => return end(&ToInit::PowerOff, "The box switches off now."),
     }
+    Ok(true)
 }
 
-fn end(request: &ToInit, done: &str) -> Result<()> {
-    match ask::init(request) {
-        Ok(FromInit::Accepted) => show(&format!("\n{done}\n")),
-        Ok(FromInit::Refused { reason }) => show(&format!("\nNot done: {reason}.\n")),
-        other => show(&unanswered(other)),
+fn end(request: &ToInit, done: &str) -> Result<bool> {
+    let answer = ask::init(request);
+    let accepted = matches!(answer, Ok(FromInit::Accepted));
+    match answer {
+        Ok(FromInit::Accepted) => show(&format!("\n{done}\n"))?,
+        Ok(FromInit::Refused { reason }) => show(&format!("\nNot done: {reason}.\n"))?,
+        other => show(&unanswered(other))?,
     }
+    Ok(!accepted)
 }
 
 fn unanswered(answer: Result<FromInit>) -> String {

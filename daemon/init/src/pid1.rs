@@ -56,7 +56,7 @@ impl Pid1 {
         let Started { mut log, version, signals, mut watchdog, socket, site, addresses, .. } =
             started;
         watchdog.started(&mut log);
-        let hostname = site.map_or_else(|| "twinpost".into(), |site| site.hostname);
+        let hostname = site.map_or_else(|| "this box".into(), |site| site.hostname);
         let terminals = command_line::terminals(&started.command_line);
         Pid1 {
             version,

@@ -61,9 +61,9 @@ pub fn start() -> Started {
     if let Err(error) = linux::power::ctrl_alt_del_asks_init() {
         log.line("init", &error.to_string());
     }
+    settings::apply(&mut log);
     modules::load_all(Path::new(paths::MODULES_LIST), &mut log);
     let watchdog = Watchdog::arm(Instant::now(), &mut log);
-    settings::apply(&mut log);
     settings::set_clock_floor(Path::new(paths::BUILD_TIME_FILE), &mut log);
     problems.note(storage::make_run_folder(), &mut log);
     let socket = Socket::listen(Path::new(paths::INIT_SOCKET), Some(paths::MAILD_GID));

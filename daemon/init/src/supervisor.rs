@@ -115,7 +115,7 @@ impl Supervisor {
                 let wait = at.saturating_duration_since(now).as_secs_f32();
                 format!("starts again in {wait:.1} s")
             }
-            State::Absent { start_at: None } => "not started".into(),
+            State::Absent { start_at: None } => "not to be started".into(),
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
         supervisor.handle(now, Input::Unwanted);
         supervisor.handle(now, Input::Ended);
         assert_eq!(supervisor.deadline(), None);
-        assert_eq!(supervisor.describe(now), "not started");
+        assert_eq!(supervisor.describe(now), "not to be started");
         supervisor.handle(now, Input::Wanted);
         supervisor.handle(now, Input::Unwanted);
         assert_eq!(supervisor.deadline(), None, "not even when it was about to start");

@@ -65,7 +65,7 @@ pub fn room(path: &Path) -> Result<Room> {
 /// # Errors
 /// [`Error::is_absent`] when this kernel does not have it.
 pub fn write_setting(name: &str, value: &str) -> Result<()> {
-    fs::write(Path::new("/proc/sys").join(name), value)
+    fs::write(Path::new("/proc/sys").join(name), format!("{value}\n"))
         .map_err(|error| Error::kernel(format!("set {name} to {value}"), error))
 }
 
