@@ -5,6 +5,7 @@
 //! | `box.der`, `box.key` | this box's certificate and its private key (PKCS #8), made at the first start |
 //! | `peer.pin` | SHA-256 of the peer's certificate, in hex, from the first session on |
 //! | `joined` | exists once this disk has been in the view `both` |
+//! | `alone` | exists while this box's last view is `alone` |
 
 use std::fs;
 use std::io::Write;
@@ -95,13 +96,30 @@ impl Identity {
         self.directory.join("joined").exists()
     }
 
+    /// Was this box's last view `alone`? Then nobody else has what it took, and it may serve soon after a
+    /// restart.
+    #[must_use]
+    pub fn was_alone(&self) -> bool {
+        self.directory.join("alone").exists()
+    }
+
+    /// Keeps in mind which view this box has come into.
+    ///
     /// # Errors
-    /// When the mark cannot be written.
-    pub fn mark_joined(&self) -> Result<()> {
-        if self.has_joined() {
-            return Ok(());
+    /// When a mark cannot be written or removed.
+    pub fn mark_view(&self, both: bool) -> Result<()> {
+        let (joined, alone) = (self.directory.join("joined"), self.directory.join("alone"));
+        if both && !joined.exists() {
+            write(&joined, b"", 0o644)?;
         }
-        write(&self.directory.join("joined"), b"", 0o644)
+        if !both && !alone.exists() {
+            write(&alone, b"", 0o644)?;
+        }
+        if both && alone.exists() {
+            fs::remove_file(&alone)?;
+            fs::File::open(&self.directory)?.sync_all()?;
+        }
+        Ok(())
     }
 }
 

@@ -51,6 +51,9 @@ impl Watch {
         let mut progress = self.node.progress();
         self.feed(Input::Listener(self.ports.listener())).await;
         self.feed(Input::StoreMayServe(!progress.blank)).await;
+        if self.identity.was_alone() {
+            self.feed(Input::StoreWasAlone).await;
+        }
         loop {
             let deadline = self.failover.deadline().map(Into::into);
             let input = tokio::select! {
@@ -60,7 +63,10 @@ impl Watch {
                     None => return,
                 },
                 changed = modes.changed() => match changed {
-                    Ok(()) => Some(Input::Replica(self.replica_state())),
+                    Ok(()) => {
+                        self.mark_view();
+                        Some(Input::Replica(self.replica_state()))
+                    }
                     Err(_) => return,
                 },
                 Some(pulse) = pulses.recv() => Some(match pulse {
@@ -79,16 +85,22 @@ impl Watch {
                 self.feed(Input::StoreMayServe(!now.blank)).await;
                 self.feed(Input::Replica(self.replica_state())).await;
             }
-            if self.node.mode() == Mode::Both
-                && let Err(error) = self.identity.mark_joined()
-            {
-                tracing::warn!(%error, "marking that this disk has joined");
-            }
             progress = now;
         }
         self.feed(Input::Admin(Admin::Goodbye)).await;
         for side in failover::Side::BOTH {
             self.ports.give(side).await;
+        }
+    }
+
+    fn mark_view(&self) {
+        let both = match self.node.mode() {
+            Mode::Both => true,
+            Mode::Alone => false,
+            Mode::Starting | Mode::Waiting => return,
+        };
+        if let Err(error) = self.identity.mark_view(both) {
+            tracing::warn!(%error, "marking which view this box is in");
         }
     }
 
