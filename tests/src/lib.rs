@@ -3,5 +3,8 @@
 //!
 //! [`sim`] is the main test of replication: two whole boxes without sockets or threads, a seed in, a
 //! verdict out. `cargo sim --seeds N [--from S]` explores, `cargo sim --seed S` replays one story.
+//!
+//! [`native`] runs a pair of real `maild` processes on loopback.
 
+pub mod native;
 pub mod sim;

@@ -1,0 +1,230 @@
+//! One process of the pair: started, asked, killed.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use control::{Decoder, Digest, FromMaild, Side, Site, Status, ToMaild, View, encode};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::program;
+use super::slot::Slot;
+use super::until;
+
+/// For one answer on the local socket. A digest reads all of both stores.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// One box: its folder and ports stay, its process comes and goes.
+pub struct Maild {
+    side: Side,
+    folder: PathBuf,
+    slot: Slot,
+    peer_link: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Maild {
+    /// Writes the box's site file; it is not started yet.
+    pub(super) fn prepare(
+        site: &Site,
+        folder: PathBuf,
+        slot: Slot,
+        peer_link: SocketAddr,
+    ) -> Result<Maild> {
+        fs::create_dir_all(folder.join("data"))?;
+        fs::write(folder.join("site.toml"), site.to_toml())?;
+        Ok(Maild { side: site.side, folder, slot, peer_link, child: None })
+    }
+
+    #[must_use]
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Where the box serves what has this port number on a real box.
+    #[must_use]
+    pub fn port(&self, number: u16) -> SocketAddr {
+        self.slot.served(number)
+    }
+
+    /// What the process has written, all its lives together.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("maild.log")
+    }
+
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start(&mut self) -> Result<()> {
+        ensure!(self.child.is_none(), "box {} runs already", self.side);
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let program = program::maild();
+        let mut command = Command::new(program);
+        command.arg("--site").arg(self.folder.join("site.toml"));
+        command.arg("--data").arg(self.folder.join("data"));
+        command.args(["--listen", "127.0.0.1", "--port-base", &self.slot.base.to_string()]);
+        command.args(["--link", &self.slot.link().to_string()]);
+        command.args(["--peer", &self.peer_link.to_string()]);
+        command.arg("--socket").arg(self.socket());
+        command.arg("--init-socket").arg(self.folder.join("init.sock"));
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// A power cut, as far as a process can have one: SIGKILL.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("nothing to kill")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// An orderly end: SIGTERM.
+    ///
+    /// # Errors
+    /// When it does not run, does not stop, or says that it failed.
+    pub fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::SIGTERM)?;
+        let child = self.child.as_mut().context("nothing to stop")?;
+        let status = until("maild to stop", || Ok(child.try_wait()?))?;
+        self.child = None;
+        ensure!(status.success(), "box {} ended with {status}", self.side);
+        Ok(())
+    }
+
+    /// The process stands still, as in a hung machine: SIGSTOP.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// It goes on: SIGCONT.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// # Errors
+    /// When it does not answer.
+    pub fn status(&self) -> Result<Status> {
+        match self.ask(&ToMaild::Status)? {
+            FromMaild::Status(status) => Ok(*status),
+            other => bail!("expected a status, got {other:?}"),
+        }
+    }
+
+    /// # Errors
+    /// When it does not answer.
+    pub fn digest(&self) -> Result<Digest> {
+        match self.ask(&ToMaild::Digest)? {
+            FromMaild::Digest(digest) => Ok(digest),
+            other => bail!("expected a digest, got {other:?}"),
+        }
+    }
+
+    /// Waits until the box's status is as wanted.
+    ///
+    /// # Errors
+    /// When the process has ended, or the patience is over.
+    pub fn wait(&mut self, what: &str, wanted: impl Fn(&Status) -> bool) -> Result<Status> {
+        let what = format!("{what} at box {}", self.side);
+        self.wait_running(&what, |maild| {
+            let status = maild.status()?;
+            if wanted(&status) {
+                return Ok(Some(status));
+            }
+            bail!("view {}, {}, log {:?}", status.view, status.health, status.log)
+        })
+    }
+
+    /// Waits until the box is in this view.
+    ///
+    /// # Errors
+    /// See [`Maild::wait`].
+    pub fn wait_view(&mut self, view: View) -> Result<Status> {
+        self.wait(&format!("view {view}"), |status| status.view == view)
+    }
+
+    /// [`until`] that ends early when the process has ended.
+    fn wait_running<T>(
+        &mut self,
+        what: &str,
+        attempt: impl Fn(&Maild) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let ended = until(what, || {
+            let child = self.child.as_mut().context("it is not running")?;
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(Err(status)));
+            }
+            Ok(attempt(self)?.map(Ok))
+        })?;
+        ended.map_err(|status| {
+            anyhow::anyhow!("box {} ended with {status} before there was {what}", self.side)
+        })
+    }
+
+    fn ask(&self, question: &ToMaild) -> Result<FromMaild> {
+        let mut stream = UnixStream::connect(self.socket()).context("the status socket")?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+        stream.write_all(&encode(question)?)?;
+        let mut decoder = Decoder::new();
+        let mut buffer = [0; 4096];
+        loop {
+            let length = stream.read(&mut buffer)?;
+            ensure!(length > 0, "the status socket closed without an answer");
+            decoder.push(&buffer[..length]);
+            if let Some(answer) = decoder.next()? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("maild.sock")
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let child = self.child.as_ref().with_context(|| format!("{signal} to no process"))?;
+        let pid = i32::try_from(child.id()).context("a process id")?;
+        kill(Pid::from_raw(pid), signal)?;
+        Ok(())
+    }
+
+    /// Leaves the log where it outlives the test, and shows its end.
+    pub(super) fn keep_log(&self, folder: &Path, name: &str) {
+        let Ok(text) = fs::read_to_string(self.log()) else { return };
+        let copy = folder.join(format!("{name}-{}.log", self.side));
+        let kept = fs::create_dir_all(folder).and_then(|()| fs::write(&copy, &text));
+        let lines: Vec<&str> = text.lines().collect();
+        let end = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n  ");
+        let place = if kept.is_ok() { copy.display().to_string() } else { "not kept".into() };
+        eprintln!("the end of box {}'s log (whole: {place}):\n  {end}", self.side);
+    }
+}
+
+const LINES_SHOWN: usize = 40;
+
+impl Drop for Maild {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself: then there is nothing to do.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Two real `maild` processes on loopback, under faults and under ordinary clients. `tests/run native` runs them;
+//! by hand: `cargo test --package tests --test pair_native -- --ignored`.
+//!
+//! | file | story |
+//! |---|---|
+//! | `faults.rs` | a box is killed, both are, one stands still: nothing acknowledged is lost or doubled |
+//! | `sharing.rs` | what is done at one box is seen at the other |
+//! | `clients.rs` | Python's standard library and curl |
+
+mod clients;
+mod faults;
+mod sharing;
+
+use anyhow::{Context, Result, bail};
+use rack::client::{Answer, Smtp};
+use tests::native::{Account, Maild, PATIENCE, Pair};
+
+/// Brings up a pair with accounts and tells the story. When it ends badly, the end of both logs is shown.
+fn with_pair(
+    name: &str,
+    accounts: &[&str],
+    story: impl FnOnce(&mut Pair, &[Account]) -> Result<()>,
+) {
+    let mut pair = Pair::prepare(name).expect("folders and ports");
+    let outcome = pair.start().and_then(|()| {
+        let made: Result<Vec<Account>> =
+            accounts.iter().map(|account| pair.add_account(account)).collect();
+        story(&mut pair, &made?)
+    });
+    if let Err(error) = outcome {
+        panic!("{name}: {error:#}");
+    }
+}
+
+/// Delivers one message at a box's port 25; it must be taken.
+fn deliver(at: &Maild, to: &Account, message: &[u8]) -> Result<()> {
+    let mut smtp = Smtp::connect(at.port(25), PATIENCE)?;
+    let answer = smtp.deliver("sender@elsewhere.test", &[&to.address], message)?;
+    if answer != Answer::Accepted {
+        bail!("box {} did not take a message: {answer:?}", at.side());
+    }
+    smtp.quit().context("QUIT")
+}
