@@ -129,6 +129,8 @@ pub struct Replica {
     /// What the peer was told to be on this disk, in this session.
     pub(crate) synced_told: Vector,
     pub(crate) peer_synced: Vector,
+    /// What the peer ever said to have on its disk, in this run of the program.
+    pub(crate) known_synced: Vector,
     pub(crate) committed: u64,
     pub(crate) committed_vector: Vector,
     /// Addresses of the records from `synced` and from `committed` up to `end`.
@@ -139,13 +141,22 @@ pub struct Replica {
     pub(crate) blank: bool,
     pub(crate) session: Option<Session>,
     pub(crate) lanes: Lanes,
-    /// Where lanes were entered: the peer may not get these records before they are synced here.
-    pub(crate) holds: VecDeque<u64>,
+    /// What the peer may not get yet: lanes were entered, or UIDs burnt.
+    pub(crate) holds: VecDeque<Hold>,
+    /// The peer's incarnation for which UIDs were burnt, in this run of the program.
+    pub(crate) burnt_for: Option<Writer>,
     pub(crate) pending: BTreeMap<RequestId, Pending>,
     /// Requests of the peer that came before this box was in `both`.
     pub(crate) early_requests: Vec<(RequestId, Wish)>,
     pub(crate) overlay: Overlay,
     pub(crate) out: VecDeque<Output>,
+}
+
+/// The peer gets nothing from position `from` on before position `until` is on this disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hold {
+    pub from: u64,
+    pub until: u64,
 }
 
 /// A client's wish and how far it is.
@@ -192,6 +203,7 @@ impl Replica {
             synced_vector: recovered.vector.clone(),
             synced_told: Vector::new(),
             peer_synced: Vector::new(),
+            known_synced: Vector::new(),
             committed: recovered.committed,
             committed_vector: recovered.vector.clone(),
             held: recovered.vector,
@@ -203,6 +215,7 @@ impl Replica {
             session: None,
             lanes: Lanes::default(),
             holds: VecDeque::new(),
+            burnt_for: None,
             pending: BTreeMap::new(),
             early_requests: Vec::new(),
             overlay: Overlay::default(),
@@ -312,7 +325,7 @@ impl Replica {
     /// because a lane was entered.
     #[must_use]
     pub fn stream_limit(&self) -> u64 {
-        self.holds.front().copied().unwrap_or(self.end)
+        self.holds.iter().map(|hold| hold.from).min().unwrap_or(self.end)
     }
 
     /// The hello that opens a session.

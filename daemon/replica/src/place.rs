@@ -6,7 +6,7 @@ use record::{
 
 use crate::Output;
 use crate::limits::WISHES_MAX;
-use crate::machine::{Applied, Mode, Pending, Replica, Stage};
+use crate::machine::{Applied, Hold, Mode, Pending, Replica, Stage};
 use crate::message::Message;
 use crate::wish::Wish;
 
@@ -229,8 +229,8 @@ impl Replica {
     /// The record that is about to be written opens a lane: it must be on this disk before the peer
     /// hears of it.
     fn entered(&mut self, entered: bool) {
-        if entered && self.holds.back() != Some(&self.end) {
-            self.holds.push_back(self.end);
+        if entered {
+            self.holds.push_back(Hold { from: self.end, until: self.end });
         }
     }
 

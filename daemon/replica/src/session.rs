@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | any | hello | forgets the last session; the node streams what the peer lacks, then "caught up" |
 //! | alone | "caught up" | waits until the peer lacks less than `JOIN_TAIL_BYTES` |
-//! | any | "caught up", tail small | floors if the peer is blank; places nothing more; syncs; "ready" |
+//! | any | hello of a blank or older disk | floors, on this disk before the peer gets anything |
+//! | any | "caught up", tail small | places nothing more; syncs; "ready" |
 //! | any | "ready" | syncs; with its own "ready" sent it is in `both` |
 //! | both | session lost | waits; commits nothing |
 //! | alone, "ready" sent | session lost | a new episode: new lanes |
@@ -12,7 +13,7 @@
 use record::decode;
 
 use crate::limits::JOIN_TAIL_BYTES;
-use crate::machine::{Applied, Input, Mode, Output, Replica, Stage};
+use crate::machine::{Applied, Hold, Input, Mode, Output, Replica, Stage};
 use crate::message::{Hello, Message};
 
 /// How far one handshake is.
@@ -26,7 +27,6 @@ enum Step {
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    peer_blank: bool,
     peer_caught_up: bool,
     ready_sent: Step,
     peer_ready: Step,
@@ -43,10 +43,11 @@ impl Session {
 impl Replica {
     pub(crate) fn session_up(&mut self, peer: &Hello, applied: &dyn Applied) {
         self.session_down(applied);
+        self.burn_what_was_lost(peer, applied);
         self.peer_synced = peer.synced.clone();
+        self.known_synced = peer.synced.clone();
         self.synced_told = self.synced_vector.clone();
         self.session = Some(Session {
-            peer_blank: peer.blank,
             peer_caught_up: false,
             ready_sent: Step::No,
             peer_ready: Step::No,
@@ -93,6 +94,35 @@ impl Replica {
         }
     }
 
+    /// When the peer's disk is blank or an old copy: a floor above all that only the lost disk knew, on
+    /// this disk before the peer gets anything, so that no broken join can make either box forget it.
+    fn burn_what_was_lost(&mut self, peer: &Hello, applied: &dyn Applied) {
+        let lost = peer.blank || self.is_older_than_known(peer);
+        if !lost || self.burnt_for == Some(peer.writer) {
+            return;
+        }
+        let before = self.end;
+        self.write_floors(applied);
+        if self.end > before {
+            self.holds.push_front(Hold { from: 0, until: self.end - 1 });
+        }
+        self.burnt_for = Some(peer.writer);
+    }
+
+    /// Does the peer hold less than it once had on its disk? Then that disk is an old copy.
+    ///
+    /// What the peer said in this run of the program is known exactly. From before, only its own
+    /// journals tell: a tail of them that the peer lost in a crash looks the same as an old copy then,
+    /// which burns some UIDs for nothing.
+    fn is_older_than_known(&self, peer: &Hello) -> bool {
+        let has = |writer| peer.held.get(writer).copied().unwrap_or(0);
+        let lost = self.known_synced.iter().any(|(writer, count)| has(writer) < *count);
+        lost || self.held.iter().any(|(writer, count)| {
+            let unknown = !self.known_synced.contains_key(writer);
+            unknown && writer.side == peer.side && has(writer) < *count
+        })
+    }
+
     pub(crate) fn message(&mut self, message: Message, applied: &dyn Applied) {
         if self.session.is_none() {
             return;
@@ -116,6 +146,7 @@ impl Replica {
                 for (writer, count) in changes {
                     let known = self.peer_synced.entry(writer).or_default();
                     *known = (*known).max(count);
+                    self.known_synced.insert(writer, *known);
                 }
             }
             Message::Request { request, wish } => self.peer_request(request, wish, applied),
@@ -159,15 +190,7 @@ impl Replica {
         let tail_is_small = mode != Mode::Alone || session.backlog_bytes <= JOIN_TAIL_BYTES;
         if session.ready_sent == Step::No && session.peer_caught_up && tail_is_small {
             session.ready_sent = Step::Syncing(end);
-            if session.peer_blank {
-                self.write_floors(applied);
-                let end = self.end;
-                if let Some(session) = &mut self.session {
-                    session.ready_sent = Step::Syncing(end);
-                }
-            }
         }
-        let Some(session) = &mut self.session else { return };
         if matches!(session.ready_sent, Step::Syncing(at) if synced >= at) {
             session.ready_sent = Step::Done;
             self.out.push_back(Output::Send(Message::Ready));
@@ -204,9 +227,8 @@ impl Replica {
             self.synced_vector.insert(address.writer, address.index + 1);
             self.synced += 1;
         }
-        while self.holds.front().is_some_and(|hold| *hold < self.synced) {
-            self.holds.pop_front();
-        }
+        let synced = self.synced;
+        self.holds.retain(|hold| hold.until >= synced);
         if self.session.is_some() {
             let changes: record::Vector = self
                 .synced_vector
