@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tests::native::{ADMIN_PASSWORD, Maild, Pair};
+use tests::native::{ADMIN_PASSWORD, Account, Maild, Pair};
 
 /// A pair of maild processes on this machine.
 #[derive(Parser)]
@@ -26,10 +26,12 @@ fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let mut pair = Pair::prepare("pair")?;
     pair.start()?;
+    // The panel takes the admin's password once it has added an account.
+    let account = pair.add_account("someone")?;
     let outcome = match args.command.split_first() {
         Some((program, rest)) => run(&pair, program, rest)?,
         None => {
-            stay(&pair)?;
+            stay(&pair, &account)?;
             ExitCode::SUCCESS
         }
     };
@@ -47,14 +49,15 @@ fn run(pair: &Pair, program: &str, rest: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn stay(pair: &Pair) -> Result<()> {
+fn stay(pair: &Pair, account: &Account) -> Result<()> {
     for at in [&pair.a, &pair.b] {
         println!("box {}   panel {}", at.side(), panel(at));
         println!("        SMTP {}   submission {}", at.port(25), at.port(587));
         println!("        IMAPS {}   POP3S {}", at.port(993), at.port(995));
         println!("        log {}", at.log().display());
     }
-    println!("admin password: {ADMIN_PASSWORD}\nCtrl-C ends both.");
+    println!("account {}   password {}", account.address, account.password);
+    println!("admin password {ADMIN_PASSWORD}\nCtrl-C ends both.");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c())?;
     Ok(())

@@ -1,4 +1,5 @@
-//! A pair of real `maild` processes on loopback: for tests, and for trying things by hand (`cargo run -p tests --bin pair`).
+//! A pair of real `maild` processes on loopback: for tests, and for trying things by hand
+//! (`cargo run --package tests --bin pair`).
 //!
 //! Everything but the network is real: two processes, their disks, the TLS link, heartbeats over UDP. Addresses do not
 //! move (each process keeps its own ports), so what a survivor does about the dead box's address is for the QEMU test.
