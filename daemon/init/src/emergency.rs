@@ -40,11 +40,13 @@ pub fn remember_service_addresses(port: u32, addresses: [Address; 2]) {
 }
 
 fn restart() -> ! {
-    drop_service_addresses();
+    // Maild gives the addresses up by itself; if it does not, or takes them back, they go anyway.
     let _ = signals::send_to_all(Signal::Terminate);
+    drop_service_addresses();
     say("twinpost: the box restarts in a moment");
     std::thread::sleep(EMERGENCY_WAIT);
     let _ = signals::send_to_all(Signal::Kill);
+    drop_service_addresses();
     linux::mounts::sync_all();
     loop {
         let _ = power::end(End::Reboot);

@@ -14,6 +14,9 @@
 //! | tests | [`namespace`] |
 //! | measuring and time | [`host`], [`clock`], [`scheduling`] |
 
+#![allow(unsafe_code)] // here and nowhere else
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
 pub mod child;
 pub mod clock;
 pub mod disk;
