@@ -1,9 +1,9 @@
 //! The serial menu: how the box is, in plain text, on any terminal of 80 by 24.
 //!
 //! It asks maild for its status and init for its report once a second and prints one line when
-//! something has changed that the owner would want to know; numbers that always change do not count.
-//! A change of the view is one line that begins with `twinpost: `. Enter shows everything. It never
-//! clears the screen or moves the cursor: what it writes can go to a file.
+//! something has changed that the owner would want to know; numbers that always change do not
+//! count. A change of the view is one line that begins with `twinpost: `. Enter shows everything.
+//! It never clears the screen or moves the cursor: what it writes can go to a file.
 //!
 //! Deciding what to print is pure ([`news`], [`screen`], [`menu`]); [`ask`] does the talking.
 

@@ -37,8 +37,8 @@ impl Decoder {
         Decoder::default()
     }
 
-    /// Takes what the socket gave. Call [`Decoder::next`] until it has nothing before the next read:
-    /// then the buffer never holds more than one message and one read.
+    /// Takes what the socket gave. Call [`Decoder::next`] until it has nothing before the next
+    /// read: then the buffer never holds more than one message and one read.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failed.is_none() {
             self.buffer.extend_from_slice(bytes);

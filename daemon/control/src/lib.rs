@@ -1,8 +1,8 @@
 //! What the programs of one box tell each other locally, and the site file they all start from.
 //!
 //! [`site::Site`] is the owner's file of settings, checked when it is read. [`message`] holds the
-//! questions, answers and notices that travel over the two local sockets ([`paths`]), [`status`] the
-//! picture of a running maild, [`frame`] turns values into bytes and back. Nothing here opens a
+//! questions, answers and notices that travel over the two local sockets ([`paths`]), [`status`]
+//! the picture of a running maild, [`frame`] turns values into bytes and back. Nothing here opens a
 //! socket or a file, and nothing here decides anything.
 //!
 //! All programs of a box come from one image, so the messages carry no version of their own.

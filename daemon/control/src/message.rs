@@ -17,8 +17,8 @@ use crate::status::{Digest, Status};
 pub enum ToInit {
     /// First on each connection. Not answered.
     Hello { program: Program, version: String },
-    /// Maild's event loop turned: sent several times a second, the number grows by one. The hardware
-    /// watchdog is fed while these come.
+    /// Maild's event loop turned: sent several times a second, the number grows by one. The
+    /// hardware watchdog is fed while these come.
     Tick { sequence: u64 },
     /// Maild is alive but not serving yet: stores are being rebuilt from the log (0 to 100).
     Rebuilding { percent: u8 },

@@ -1,8 +1,8 @@
 //! When PID 1 itself is broken: say so, let the peer have the addresses, restart the box.
 //!
-//! A PID 1 that ends takes the kernel with it; one that panics has lost an invariant and must not go
-//! on. The panic hook therefore never returns. The hardware watchdog is not fed here: if even this
-//! hangs, it restarts the box.
+//! A PID 1 that ends takes the kernel with it; one that panics has lost an invariant and must not
+//! go on. The panic hook therefore never returns. The hardware watchdog is not fed here: if even
+//! this hangs, it restarts the box.
 
 use std::fs::OpenOptions;
 use std::io::Write;

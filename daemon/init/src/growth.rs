@@ -135,8 +135,8 @@ struct Overlay<'a> {
     blocks: BTreeMap<u64, Vec<u8>>,
 }
 
-/// Writes are kept, compared and given out in pieces of this size: whole pages of the kernel's cache,
-/// so that the front table (512-byte sectors) reaches the disk as one request.
+/// Writes are kept, compared and given out in pieces of this size: whole pages of the kernel's
+/// cache, so that the front table (512-byte sectors) reaches the disk as one request.
 const BLOCK_BYTES: u64 = 4096;
 
 /// UEFI 2.10 §5.3.2: a header's bytes, but for its padding; and more entries than any disk has.

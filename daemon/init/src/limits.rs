@@ -30,7 +30,8 @@ pub const STOPPING_MAX: Duration = Duration::from_secs(30);
 
 /// How long the hardware watchdog waits while the box runs.
 pub const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it waits while the box starts: disk, journal replay and growing the file system included.
+/// How long it waits while the box starts: disk, journal replay and growing the file system
+/// included.
 pub const WATCHDOG_START_TIMEOUT: Duration = Duration::from_secs(180);
 /// How often it is fed.
 pub const WATCHDOG_FEED_EVERY: Duration = Duration::from_secs(5);

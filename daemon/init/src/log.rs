@@ -1,8 +1,8 @@
 //! The log: a bounded ring in memory, and copies to the kernel's own ring and to the console.
 //!
-//! Nobody who logs ever waits: a thread of its own writes to the console, which may be a serial line
-//! that nobody reads, and lines that do not fit its queue are dropped there and counted. The ring has
-//! them all the same.
+//! Nobody who logs ever waits: a thread of its own writes to the console, which may be a serial
+//! line that nobody reads, and lines that do not fit its queue are dropped there and counted. The
+//! ring has them all the same.
 
 use std::collections::VecDeque;
 use std::fs::OpenOptions;

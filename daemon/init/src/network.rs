@@ -76,8 +76,8 @@ fn set_up_lan(netlink: &mut Netlink, port: &Port, site: &Site) -> linux::Result<
     Ok(())
 }
 
-/// The kernel would make the same address itself, but only once it sees a carrier: maild listens on it
-/// from the start.
+/// The kernel would make the same address itself, but only once it sees a carrier: maild listens on
+/// it from the start.
 fn set_up_crossover(netlink: &mut Netlink, port: &Port) -> linux::Result<()> {
     netlink.set_up(port.index)?;
     let ip = link_local(port.mac).into();
@@ -86,8 +86,8 @@ fn set_up_crossover(netlink: &mut Netlink, port: &Port) -> linux::Result<()> {
 }
 
 impl ServiceAddresses {
-    /// Takes both service addresses off the LAN port, whichever are there: maild does not answer for
-    /// them any more, and the peer shall.
+    /// Takes both service addresses off the LAN port, whichever are there: maild does not answer
+    /// for them any more, and the peer shall.
     pub fn remove(&self, log: &mut Log) {
         let Some((port, addresses)) = self.place else { return };
         let mut netlink = match Netlink::open() {

@@ -1,4 +1,5 @@
-//! The loop: waits for signals, messages, output and deadlines, and does what the state machines say.
+//! The loop: waits for signals, messages, output and deadlines, and does what the state machines
+//! say.
 
 mod maild;
 mod menu;

@@ -15,7 +15,8 @@ use crate::limits::{KILLED_GONE_MAX, MAILD_STOP_MAX, OTHERS_STOP_MAX};
 pub enum Input {
     /// The box shall end. A second request changes nothing.
     Request(End),
-    /// What of our programs runs now. Said again whenever something may have changed, time included.
+    /// What of our programs runs now. Said again whenever something may have changed, time
+    /// included.
     Programs { maild: bool, others: usize },
 }
 

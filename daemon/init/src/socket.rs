@@ -85,8 +85,8 @@ impl Socket {
         connection.send(message)
     }
 
-    /// Forgets connections that have ended. Not inside [`Socket::read`]: numbers given out there stay
-    /// good until this is called.
+    /// Forgets connections that have ended. Not inside [`Socket::read`]: numbers given out there
+    /// stay good until this is called.
     pub fn sweep(&mut self) {
         self.connections.retain(|connection| !connection.ended);
     }

@@ -1,7 +1,7 @@
 //! The start of the box, one step after the other, as far as it goes.
 //!
-//! No step's failure stops the others: a box without a disk still shows on its console what it lacks,
-//! and can be restarted from there.
+//! No step's failure stops the others: a box without a disk still shows on its console what it
+//! lacks, and can be restarted from there.
 
 use std::path::Path;
 use std::time::Instant;
@@ -38,7 +38,8 @@ pub struct Started {
 /// Everything up to the first program.
 #[must_use]
 pub fn start() -> Started {
-    // Before there is a second thread: the kernel would hand it the signals, and they would be lost.
+    // Before there is a second thread: the kernel would hand it the signals, and they would be
+    // lost.
     let wanted = [Signal::Child, Signal::Terminate, Signal::Interrupt, Signal::Power];
     let signals = Signals::block(&wanted);
     // The log's writer opens the console when it starts: not before there is a /dev.

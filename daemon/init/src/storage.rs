@@ -47,8 +47,8 @@ pub fn find(log: &mut Log) -> Result<Partitions> {
             let seen: Vec<_> =
                 disk::disks().iter().map(|disk| disk.display().to_string()).collect();
             anyhow::bail!(
-                "no disk with partitions {} and {} was found in {} s (disks: {}); check the disk and \
-                 its cable",
+                "no disk with partitions {} and {} was found in {} s (disks: {}); check the disk \
+                 and its cable",
                 paths::ESP_LABEL,
                 paths::DATA_LABEL,
                 DISK_WAIT.as_secs(),
@@ -73,8 +73,8 @@ fn choose(known: &[Partition]) -> Option<(Partitions, usize)> {
     pairs.into_iter().next().map(|first| (first, more))
 }
 
-/// Looks for a disk of ours whose front partition table was torn by a power cut: the kernel reads only
-/// that one.
+/// Looks for a disk of ours whose front partition table was torn by a power cut: the kernel reads
+/// only that one.
 fn mend(log: &mut Log) {
     for path in disk::disks() {
         let Ok(device) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
@@ -93,8 +93,8 @@ fn mend(log: &mut Log) {
     }
 }
 
-/// Copies the site file from the ESP, which is mounted only for that, and reads it. The copy is made
-/// even when it cannot be understood, so that it can be looked at.
+/// Copies the site file from the ESP, which is mounted only for that, and reads it. The copy is
+/// made even when it cannot be understood, so that it can be looked at.
 ///
 /// # Errors
 /// What the owner has to mend: no ESP, no file, or the line that is wrong in it.
@@ -131,8 +131,8 @@ pub fn grow_partition(data: &Partition, log: &mut Log) -> Result<u64> {
     Ok(growth.length_bytes)
 }
 
-/// Mounts the data partition, lets its file system take the room there is, and makes maild's folders.
-/// The journal of ext4 is replayed by the mount; nothing else checks it.
+/// Mounts the data partition, lets its file system take the room there is, and makes maild's
+/// folders. The journal of ext4 is replayed by the mount; nothing else checks it.
 ///
 /// # Errors
 /// When it cannot be mounted. That it cannot grow is only logged.
@@ -151,8 +151,8 @@ pub fn mount_data(data: &Partition, length_bytes: Option<u64>, log: &mut Log) ->
     Ok(())
 }
 
-/// The folder of the sockets and the site file. Maild may put its socket there; the sticky bit keeps
-/// it from replacing what is init's.
+/// The folder of the sockets and the site file. Maild may put its socket there; the sticky bit
+/// keeps it from replacing what is init's.
 ///
 /// # Errors
 /// What the kernel says.

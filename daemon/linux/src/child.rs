@@ -153,8 +153,8 @@ impl Rights {
         prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)
     }
 
-    /// The order matters: the bounding set is cut while we may, the permitted set is carried over the
-    /// change of user, and only then made ambient so that it survives exec.
+    /// The order matters: the bounding set is cut while we may, the permitted set is carried over
+    /// the change of user, and only then made ambient so that it survives exec.
     fn become_user(&self, uid: libc::uid_t, gid: libc::gid_t) -> io::Result<()> {
         for capability in 0..u64::BITS {
             if self.capabilities & 1 << capability == 0
@@ -164,8 +164,8 @@ impl Rights {
             }
         }
         prctl(libc::PR_SET_KEEPCAPS, 1, 0)?;
-        // The raw calls: the C library's versions also signal threads, which a forked child has not.
-        // SAFETY: plain numbers, and an empty list that is not read.
+        // The raw calls: the C library's versions also signal threads, which a forked child has
+        // not. SAFETY: plain numbers, and an empty list that is not read.
         check(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) })?;
         // SAFETY: plain numbers.
         check(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;

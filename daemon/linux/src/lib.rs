@@ -7,12 +7,15 @@
 //!
 //! | for | look at |
 //! |---|---|
-//! | PID 1 | [`mounts`], [`modules`], [`power`], [`watchdog`], [`signals`], [`child`], [`disk`], [`keys`] |
-//! | addresses and ports | [`net::Netlink`] (blocking), [`net::Network`] (async), [`net::LinkWatch`], [`net::ports`] |
-//! | frames on the wire | [`net::PacketSocket`], [`net::arp`], [`net::neighbour`], [`net::ethernet`] |
+//! | PID 1's start and end | [`mounts`], [`modules`], [`disk`], [`power`], [`watchdog`] |
+//! | programs, signals, waiting | [`child`], [`signals`], [`poll`], [`keys`] |
+//! | addresses and ports | [`net::Netlink`] (blocking), [`net::Network`] (async), [`net::ports`] |
+//! | carrier | [`net::LinkWatch`] |
+//! | frames on the wire | [`net::PacketSocket`], [`net::ethernet`] |
+//! | who holds an address | [`net::arp`], [`net::neighbour`] |
 //! | the serial console | [`terminal`] |
-//! | tests | [`namespace`] |
 //! | measuring and time | [`host`], [`clock`], [`scheduling`] |
+//! | tests | [`namespace`] |
 
 #![allow(unsafe_code)] // here and nowhere else
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]

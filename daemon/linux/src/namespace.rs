@@ -6,8 +6,8 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::{Error, Result};
 
-/// Moves the calling thread, and those that it starts from now on, into a new network namespace with
-/// only a loopback in it. The file names the namespace.
+/// Moves the calling thread, and those that it starts from now on, into a new network namespace
+/// with only a loopback in it. The file names the namespace.
 ///
 /// # Errors
 /// [`Error::is_forbidden`] without CAP_SYS_ADMIN.

@@ -68,7 +68,8 @@ fn apply(settings: &mut Termios, mode: Mode) {
         Mode::Cooked => LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN | ECHO_AND_ERASE,
     };
     use SpecialCharacterIndices as Key;
-    // VMIN and VTIME stand first: on some machines they share their places with the keys after them.
+    // VMIN and VTIME stand first: on some machines they share their places with the keys after
+    // them.
     let keys = [(Key::VMIN, 1), (Key::VTIME, 0), (Key::VEOF, CONTROL_D), (Key::VERASE, DELETE)];
     let used = if mode == Mode::Keys { &keys[..2] } else { &keys[..] };
     for (key, value) in used {

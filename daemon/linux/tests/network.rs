@@ -1,4 +1,5 @@
-//! Addresses, routes, frames and carrier on a real kernel, in a network namespace of the test's own.
+//! Addresses, routes, frames and carrier on a real kernel, in a network namespace of the test's
+//! own.
 
 #![allow(clippy::unwrap_used)] // a test's helpers are tests too
 

@@ -1,8 +1,8 @@
 //! The site file: the few things that only the owner of the pair can know.
 //!
-//! It is TOML, read once at boot by init and by maild. Whatever a [`Site`] holds has been checked, so
-//! no reader needs to check it again. Unknown keys are refused: a misspelt `gateway` that is silently
-//! ignored is found at the worst moment.
+//! It is TOML, read once at boot by init and by maild. Whatever a [`Site`] holds has been checked,
+//! so no reader needs to check it again. Unknown keys are refused: a misspelt `gateway` that is
+//! silently ignored is found at the worst moment.
 
 mod parse;
 mod values;
@@ -56,7 +56,8 @@ pub struct Service {
 /// The port with the cable to the peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crossover {
-    /// Which port; `None` is the second by PCI order, or the one that is left when the LAN names its.
+    /// Which port; `None` is the second by PCI order, or the one that is left when the LAN names
+    /// its.
     pub mac: Option<Mac>,
 }
 

@@ -136,8 +136,8 @@ fn own_name(text: &str) -> Result<String, String> {
     domain_name(text)
 }
 
-/// RFC 1123 §2.1: labels of letters, digits and inner hyphens, joined by dots. In lower case, because
-/// names are compared.
+/// RFC 1123 §2.1: labels of letters, digits and inner hyphens, joined by dots. In lower case,
+/// because names are compared.
 fn domain_name(text: &str) -> Result<String, String> {
     let label_is_good = |label: &str| {
         (1..=limits::HOSTNAME_LABEL_BYTES_MAX).contains(&label.len())

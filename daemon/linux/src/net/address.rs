@@ -48,9 +48,9 @@ impl Netlink {
             .collect())
     }
 
-    /// Gives a port an address, usable at once: an IPv6 address is not first checked for a duplicate
-    /// (RFC 4862 §5.4), because a takeover does not wait and `failover` watches for duplicates itself.
-    /// True when the port did not have it yet.
+    /// Gives a port an address, usable at once: an IPv6 address is not first checked for a
+    /// duplicate (RFC 4862 §5.4), because a takeover does not wait and `failover` watches for
+    /// duplicates itself. True when the port did not have it yet.
     ///
     /// # Errors
     /// What the kernel says.
@@ -97,8 +97,8 @@ fn build(index: u32, address: Address) -> AddressMessage {
     }
 }
 
-/// IFA_LOCAL is the port's own address where there is one; on point-to-point links IFA_ADDRESS is the
-/// other end's.
+/// IFA_LOCAL is the port's own address where there is one; on point-to-point links IFA_ADDRESS is
+/// the other end's.
 fn read(message: &AddressMessage) -> Option<AddressOnPort> {
     let mut local = None;
     let mut any = None;

@@ -1,5 +1,5 @@
-//! IPv4 and hardware addresses on one LAN (RFC 826): announcing ours, asking, and reading what others
-//! say. Pure: bytes in and out.
+//! IPv4 and hardware addresses on one LAN (RFC 826): announcing ours, asking, and reading what
+//! others say. Pure: bytes in and out.
 //!
 //! | frame | for |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! The same as [`super::arp`] for IPv6: unsolicited neighbour advertisements (RFC 4861 §7.2.6). Pure.
+//! The same as [`super::arp`] for IPv6: unsolicited neighbour advertisements (RFC 4861 §7.2.6).
+//! Pure.
 
 use std::net::Ipv6Addr;
 
@@ -38,8 +39,8 @@ pub fn announce(mac: Mac, ip: Ipv6Addr) -> Vec<u8> {
     ethernet::build(ALL_NODES_MAC, mac, EtherType::IPV6, &payload)
 }
 
-/// Who says that it holds `ip`: the hardware address in a neighbour advertisement for it. `None` for
-/// every other frame.
+/// Who says that it holds `ip`: the hardware address in a neighbour advertisement for it. `None`
+/// for every other frame.
 #[must_use]
 pub fn holder_of(bytes: &[u8], ip: Ipv6Addr) -> Option<Mac> {
     let parts = ethernet::parse(bytes).filter(|parts| parts.kind == EtherType::IPV6)?;

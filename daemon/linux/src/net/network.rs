@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Address, AddressOnPort, Link, Netlink};
 use crate::{Error, Result};
 
-/// A handle that may be cloned. Each call runs on tokio's pool of blocking threads: the kernel answers
-/// within microseconds, except while a driver holds the kernel's network lock, and then the event loop
-/// must go on turning.
+/// A handle that may be cloned. Each call runs on tokio's pool of blocking threads: the kernel
+/// answers within microseconds, except while a driver holds the kernel's network lock, and then the
+/// event loop must go on turning.
 #[derive(Clone, Debug)]
 pub struct Network {
     netlink: Arc<Mutex<Netlink>>,

@@ -16,8 +16,8 @@ pub struct Port {
     pub place: Place,
 }
 
-/// A device's place: the chain of PCI addresses down to it, bridges first. Ports that are not on PCI
-/// come after all that are, by name.
+/// A device's place: the chain of PCI addresses down to it, bridges first. Ports that are not on
+/// PCI come after all that are, by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     Pci(Vec<[u32; 4]>),

@@ -11,9 +11,9 @@ use super::Netlink;
 use crate::Result;
 
 impl Netlink {
-    /// Sends everything that is for no local network to `gateway` through port `index`, with `source`
-    /// as the sender where the program does not choose one: a service address may be gone tomorrow.
-    /// Replaces an earlier default route.
+    /// Sends everything that is for no local network to `gateway` through port `index`, with
+    /// `source` as the sender where the program does not choose one: a service address may be gone
+    /// tomorrow. Replaces an earlier default route.
     ///
     /// # Errors
     /// What the kernel says; the port must be up and the gateway on one of its networks.
