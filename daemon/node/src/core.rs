@@ -9,7 +9,7 @@ use mailbox::Index;
 use record::{
     AccountId, BodyRef, Clock, Entry, EntryId, MailboxId, RequestId, Side, Vector, Writer,
 };
-use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Wish};
+use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Sabotage, Wish};
 use users::Users;
 
 use crate::body::Body;
@@ -280,10 +280,16 @@ impl<D: Disk> Core<D> {
     }
 
     fn may_serve(&mut self) {
-        if matches!(self.serving, Serving::From(end) if self.applied >= end) {
+        let too_soon = self.replica.is_broken(Sabotage::ServeTooSoon);
+        if matches!(self.serving, Serving::From(end) if self.applied >= end || too_soon) {
             self.serving = Serving::Yes;
             self.out.push_back(Output::Serving);
         }
+    }
+
+    /// Breaks a rule on purpose. See [`Sabotage`].
+    pub fn sabotage(&mut self, rule: Option<Sabotage>) {
+        self.replica.sabotage(rule);
     }
 
     #[must_use]

@@ -4,6 +4,7 @@
 //! in the order of this box's log, so what is committed is always causally closed.
 
 use crate::machine::{Mode, Output, Replica, Stage};
+use crate::sabotage::Sabotage;
 
 impl Replica {
     /// Moves the committed position as far as the rules allow; did it move?
@@ -13,6 +14,7 @@ impl Replica {
             let Some(address) = self.uncommitted.front() else { break };
             let committed = match self.mode {
                 Mode::Alone => true,
+                Mode::Both if self.is_broken(Sabotage::CommitWithoutPeer) => true,
                 Mode::Both => {
                     self.peer_synced.get(&address.writer).is_some_and(|n| *n > address.index)
                 }

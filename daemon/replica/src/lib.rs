@@ -12,6 +12,7 @@
 //! | wishes become records | `place.rs` |
 //! | hello, caught up, ready, both, alone | `session.rs` |
 //! | what is committed, who gets an answer | `commit.rs` |
+//! | breaking a rule on purpose, for the simulator | `sabotage.rs` |
 //!
 //! **Architecture invariant:** what is placed, committed or shown never depends on wall time. The clock
 //! of a record only decides between concurrent values of one field.
@@ -25,9 +26,11 @@ pub mod limits;
 mod machine;
 mod message;
 mod place;
+mod sabotage;
 mod session;
 mod wish;
 
 pub use machine::{Applied, Input, Mode, Output, Recovered, Replica};
 pub use message::{Hello, Message};
+pub use sabotage::Sabotage;
 pub use wish::{FlagWish, MoveWish, Wish};

@@ -10,6 +10,7 @@ use record::{
 
 use crate::lanes::Lanes;
 use crate::message::{Hello, Message};
+use crate::sabotage::Sabotage;
 use crate::session::Session;
 use crate::wish::Wish;
 
@@ -150,6 +151,7 @@ pub struct Replica {
     pub(crate) early_requests: Vec<(RequestId, Wish)>,
     pub(crate) overlay: Overlay,
     pub(crate) out: VecDeque<Output>,
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 /// The peer gets nothing from position `from` on before position `until` is on this disk.
@@ -220,6 +222,7 @@ impl Replica {
             early_requests: Vec::new(),
             overlay: Overlay::default(),
             out: VecDeque::new(),
+            sabotage: None,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::Output;
 use crate::limits::WISHES_MAX;
 use crate::machine::{Applied, Hold, Mode, Pending, Replica, Stage};
 use crate::message::Message;
+use crate::sabotage::Sabotage;
 use crate::wish::Wish;
 
 impl Replica {
@@ -88,7 +89,8 @@ impl Replica {
     }
 
     fn alone_side(&self) -> Option<Side> {
-        (self.mode == Mode::Alone).then_some(self.me.side)
+        let alone = self.mode == Mode::Alone && !self.is_broken(Sabotage::NoLaneJump);
+        alone.then_some(self.me.side)
     }
 
     /// Writes the wish's records; what must be committed for it to be done.
@@ -113,6 +115,7 @@ impl Replica {
                     self.place(account, entry, applied);
                 }
             }
+            Wish::Flags { .. } if self.is_broken(Sabotage::FlagsForgotten) => {}
             Wish::Flags { account, mailbox, changes } => {
                 let modseq = self.modseq(account, mailbox, applied);
                 let changes = changes
@@ -190,7 +193,7 @@ impl Replica {
         entries: Vec<Entry>,
         applied: &dyn Applied,
     ) {
-        if !self.may_order(Some(account), applied) {
+        if !self.may_order(Some(account), applied) || self.is_broken(Sabotage::NoPlacingAgain) {
             return;
         }
         for entry in entries {
@@ -229,7 +232,7 @@ impl Replica {
     /// The record that is about to be written opens a lane: it must be on this disk before the peer
     /// hears of it.
     fn entered(&mut self, entered: bool) {
-        if entered {
+        if entered && !self.is_broken(Sabotage::LaneNotHeld) {
             self.holds.push_back(Hold { from: self.end, until: self.end });
         }
     }

@@ -15,6 +15,7 @@ use record::decode;
 use crate::limits::JOIN_TAIL_BYTES;
 use crate::machine::{Applied, Hold, Input, Mode, Output, Replica, Stage};
 use crate::message::{Hello, Message};
+use crate::sabotage::Sabotage;
 
 /// How far one handshake is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +70,7 @@ impl Replica {
                     until.iter().any(|(w, n)| self.held.get(w).is_none_or(|held| held < n))
                 }
             };
-            if lost {
+            if lost && self.sabotage != Some(Sabotage::NoAskingAgain) {
                 pending.stage = Stage::Unasked;
             }
         }
@@ -98,7 +99,7 @@ impl Replica {
     /// this disk before the peer gets anything, so that no broken join can make either box forget it.
     fn burn_what_was_lost(&mut self, peer: &Hello, applied: &dyn Applied) {
         let lost = peer.blank || self.is_older_than_known(peer);
-        if !lost || self.burnt_for == Some(peer.writer) {
+        if !lost || self.is_broken(Sabotage::NoFloor) || self.burnt_for == Some(peer.writer) {
             return;
         }
         let before = self.end;
@@ -115,6 +116,9 @@ impl Replica {
     /// journals tell: a tail of them that the peer lost in a crash looks the same as an old copy then,
     /// which burns some UIDs for nothing.
     fn is_older_than_known(&self, peer: &Hello) -> bool {
+        if self.is_broken(Sabotage::OldDiskUnnoticed) {
+            return false;
+        }
         let has = |writer| peer.held.get(writer).copied().unwrap_or(0);
         let lost = self.known_synced.iter().any(|(writer, count)| has(writer) < *count);
         lost || self.held.iter().any(|(writer, count)| {
@@ -193,6 +197,9 @@ impl Replica {
         }
         if matches!(session.ready_sent, Step::Syncing(at) if synced >= at) {
             session.ready_sent = Step::Done;
+            if self.sabotage == Some(Sabotage::BothWithoutReady) {
+                session.peer_ready = Step::Done;
+            }
             self.out.push_back(Output::Send(Message::Ready));
         }
         if matches!(session.peer_ready, Step::Syncing(at) if synced >= at) {

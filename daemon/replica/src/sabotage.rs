@@ -1,0 +1,42 @@
+//! Rules that can be broken on purpose, so that the simulator can prove that its checkers are awake
+//! (`cargo sim --prove-checkers`). Nothing else may use this.
+
+use crate::machine::Replica;
+
+/// One rule, left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// `alone` places right above everything known, without a lane.
+    NoLaneJump,
+    /// The peer hears of a lane before it is on this disk.
+    LaneNotHeld,
+    /// What only the peer's lost disk knew is not burnt.
+    NoFloor,
+    /// Nobody gives a fresh UID to what was overtaken.
+    NoPlacingAgain,
+    /// In `both`, what is on this disk alone counts as committed.
+    CommitWithoutPeer,
+    /// In `both` as soon as this box is ready, whatever the peer still places.
+    BothWithoutReady,
+    /// A wish that a lost session may have swallowed is not asked again.
+    NoAskingAgain,
+    /// A change of flags is answered, but not written.
+    FlagsForgotten,
+    /// A box shows what it holds before it has applied what its clients may have seen.
+    ServeTooSoon,
+    /// Nobody notices that the peer came back with an old copy of its disk.
+    OldDiskUnnoticed,
+}
+
+impl Replica {
+    /// Breaks a rule from now on.
+    pub fn sabotage(&mut self, rule: Option<Sabotage>) {
+        self.sabotage = rule;
+    }
+
+    /// Is this rule broken on purpose? Never outside the simulator.
+    #[must_use]
+    pub fn is_broken(&self, rule: Sabotage) -> bool {
+        self.sabotage == Some(rule)
+    }
+}
