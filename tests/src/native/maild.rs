@@ -210,7 +210,9 @@ impl Maild {
         let Ok(text) = fs::read_to_string(self.log()) else { return };
         let copy = folder.join(format!("{name}-{}.log", self.side));
         let kept = fs::create_dir_all(folder).and_then(|()| fs::write(&copy, &text));
-        let lines: Vec<&str> = text.lines().collect();
+        // One line for each message would hide the rest.
+        let lines = text.lines().filter(|line| !line.contains(" delivered queue_id="));
+        let lines: Vec<&str> = lines.collect();
         let end = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n  ");
         let place = if kept.is_ok() { copy.display().to_string() } else { "not kept".into() };
         eprintln!("the end of box {}'s log (whole: {place}):\n  {end}", self.side);

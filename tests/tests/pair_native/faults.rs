@@ -1,7 +1,7 @@
 //! A box goes, in each of the ways a process can, while mail comes in.
 
 use anyhow::{Result, ensure};
-use control::{Side, View};
+use control::{Side, Status, View};
 use tests::native::{Account, Fate, Ledger, Load, Pair};
 
 use crate::with_pair;
@@ -40,8 +40,9 @@ fn kill_one(pair: &mut Pair, accounts: &[Account], dies: Side) -> Result<Ledger>
     let load = Load::start(pair.get(survivor), accounts, SENDERS);
     load.wait_more(PHASE)?;
     pair.get_mut(dies).kill()?;
-    let alone = pair.get_mut(survivor).wait_view(View::Alone)?;
-    ensure!(alone.one_copy_since_s.is_some(), "one copy, and the box does not say so: {alone:?}");
+    pair.get_mut(survivor).wait("alone, and the box says that there is one copy", |status| {
+        status.view == View::Alone && status.one_copy_since_s.is_some()
+    })?;
     load.wait_more(PHASE)?;
     pair.get_mut(dies).start()?;
     pair.wait_both()?;
@@ -49,8 +50,8 @@ fn kill_one(pair: &mut Pair, accounts: &[Account], dies: Side) -> Result<Ledger>
     let ledger = load.stop();
     pair.wait_both()?;
     pair.wait_equal()?;
-    let whole = pair.get(survivor).status()?;
-    ensure!(whole.one_copy_since_s.is_none(), "two copies, and the box says one: {whole:?}");
+    let is_whole = |status: &Status| status.one_copy_since_s.is_none();
+    pair.get_mut(survivor).wait("no more talk of one copy", is_whole)?;
     Ok(ledger)
 }
 
