@@ -133,6 +133,10 @@ impl Statuses {
         match self.view() {
             View::Starting => "starting",
             View::Waiting => "waiting for the other box: no mail is shown or taken until then",
+            View::Both if self.node.comparison() == node::Comparison::Differs => {
+                "the two boxes differ although they hold the same log: one of them builds its state \
+                 again by itself; if this stays, save the log and tell us"
+            }
             View::Both => "all is well: both boxes hold every message",
             View::Alone => "the other box is away: new mail is on this box only",
         }

@@ -12,9 +12,10 @@ use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use users::Users;
 
+use crate::applier::Comparison;
 use crate::body::{self, Body};
 use crate::core::{Answer, Place};
-use crate::limits::{BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, PASSWORD_CACHE_ENTRIES};
+use crate::limits::{BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, PASSWORD_CACHE_ENTRIES, READ_WAIT};
 use crate::shell::Turn;
 
 /// Why a wish was not carried out. Nothing was changed, except where the box stopped meanwhile.
@@ -85,6 +86,7 @@ pub(crate) struct Shared {
     pub serving: watch::Receiver<bool>,
     pub progress: watch::Receiver<Progress>,
     pub changes: broadcast::Sender<MailboxId>,
+    pub comparison: watch::Sender<Comparison>,
     pub bodies: Mutex<BodyCache>,
     /// SHA-256 over user, password and the password's hash in force: those found right.
     pub passwords: Mutex<HashSet<[u8; 32]>>,
@@ -117,6 +119,12 @@ impl Handle {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.progress.borrow().clone()
+    }
+
+    /// Do both boxes hold the same state, as far as they compared it?
+    #[must_use]
+    pub fn comparison(&self) -> Comparison {
+        *self.shared.comparison.borrow()
     }
 
     #[must_use]
@@ -255,6 +263,19 @@ impl Handle {
             Ok(free) if free < DISK_FREE_BYTES_MIN => Err(Error::DiskFull),
             _ => Ok(()),
         }
+    }
+
+    /// Waits until this box shows everything that it holds now. What the peer has acknowledged is in this
+    /// box's log by then, so a client that delivered there finds it here. Without a view, or when it
+    /// takes longer than [`READ_WAIT`], what is shown is what there is.
+    pub async fn catch_up(&self) {
+        let end = self.shared.log.end().0;
+        if !matches!(self.mode(), Mode::Alone | Mode::Both) {
+            return;
+        }
+        let mut progress = self.shared.progress.clone();
+        let applied = progress.wait_for(|progress| progress.applied >= end);
+        let _ = tokio::time::timeout(READ_WAIT, applied).await;
     }
 
     /// A message's bytes, or only its header section.

@@ -12,6 +12,7 @@
 //! **Architecture invariant:** a client's success answer is sent after commit, in one place
 //! ([`core::Core`], `Output::Done`).
 
+mod applier;
 pub mod body;
 pub mod core;
 mod handle;
@@ -20,4 +21,5 @@ mod link;
 pub mod serve;
 pub mod shell;
 
+pub use applier::Comparison;
 pub use handle::{AppendTo, Error, Handle, Position, Progress};

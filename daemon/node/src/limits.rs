@@ -14,6 +14,15 @@ pub const APPLY_BATCH_RECORDS: usize = 512;
 /// The index and the user store are made durable this often while anything changes.
 pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Two boxes that are in `both` compare their state this often, besides after each join.
+pub const COMPARE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Until the first comparison after a join found both boxes idle at the same place.
+pub const COMPARE_RETRY: Duration = Duration::from_secs(10);
+
+/// A client that looks into a mailbox waits this long at most for what is under way.
+pub const READ_WAIT: Duration = Duration::from_millis(500);
+
 /// Overtaken entries that are placed again in one go.
 pub const REPLACE_BATCH: usize = 256;
 

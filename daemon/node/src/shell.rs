@@ -4,7 +4,7 @@
 //! |---|---|
 //! | node | the loop: one turn for each input, never waits for a disk to sync or for the index |
 //! | committer (`journal`) | group commit |
-//! | applier | committed records into index and users, a checkpoint each second |
+//! | applier (`applier`) | committed records into index and users, checkpoints, comparison with the peer |
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,16 @@ use std::time::{Instant, SystemTime};
 
 use journal::{Committer, Config as LogConfig, Log, Position, RealDisk};
 use mailbox::Index;
-use record::{MailboxId, RequestId, Side};
+use record::{RequestId, Side};
 use replica::{Hello, Message, Mode, Wish};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use users::Users;
 
+use crate::applier::{Applier, Comparison, Told as PeerDigest};
 use crate::body::Body;
 use crate::core::{Answer, Core, Input, Output, Place, Start};
 use crate::handle::{Error, Handle, Progress, Shared};
-use crate::limits::{APPLY_BATCH_RECORDS, CHANGES_QUEUE, CHECKPOINT_INTERVAL, LOOP_QUEUE};
+use crate::limits::{CHANGES_QUEUE, LOOP_QUEUE};
 
 /// What a node starts from.
 pub struct Config {
@@ -37,17 +38,47 @@ type Done = oneshot::Sender<Result<(), Error>>;
 
 /// One input of the loop.
 pub(crate) enum Turn {
-    Submit { request: RequestId, wish: Wish, done: Done },
-    Deliver { body: Body, places: Vec<Place>, answer: Answer, dones: Vec<Done> },
-    Hello { reply: oneshot::Sender<Hello> },
-    LinkUp { peer: Hello, send: mpsc::UnboundedSender<Message>, reply: oneshot::Sender<u64> },
-    LinkDown { session: u64 },
-    Link { session: u64, message: Message },
-    Synced { end: u64 },
-    Applied { end: u64 },
+    Submit {
+        request: RequestId,
+        wish: Wish,
+        done: Done,
+    },
+    Deliver {
+        body: Body,
+        places: Vec<Place>,
+        answer: Answer,
+        dones: Vec<Done>,
+    },
+    Hello {
+        reply: oneshot::Sender<Hello>,
+    },
+    LinkUp {
+        peer: Hello,
+        send: mpsc::UnboundedSender<Message>,
+        reply: oneshot::Sender<u64>,
+    },
+    LinkDown {
+        session: u64,
+    },
+    Link {
+        session: u64,
+        message: Message,
+    },
+    Synced {
+        end: u64,
+    },
+    Applied {
+        end: u64,
+    },
     GoAlone,
     EndSession,
-    Tick { reply: oneshot::Sender<()> },
+    Tick {
+        reply: oneshot::Sender<()>,
+    },
+    /// A word of the applier to the peer.
+    Tell {
+        message: Message,
+    },
     Again,
     Stop,
 }
@@ -85,6 +116,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let (serving_send, serving) = watch::channel(false);
     let (progress_send, progress) = watch::channel(Progress::default());
     let (changes, _) = broadcast::channel(CHANGES_QUEUE);
+    let (comparison, _) = watch::channel(Comparison::default());
     let shared = Arc::new(Shared {
         side: config.side,
         log,
@@ -94,6 +126,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         serving,
         progress,
         changes,
+        comparison,
         bodies: Mutex::default(),
         passwords: Mutex::default(),
     });
@@ -144,6 +177,7 @@ struct Loop {
     link: Option<mpsc::UnboundedSender<Message>>,
     applier: thread_mpsc::Sender<u64>,
     applied: u64,
+    peer_digest: Arc<Mutex<Option<PeerDigest>>>,
 }
 
 impl Loop {
@@ -154,11 +188,12 @@ impl Loop {
         told: Told,
     ) -> Loop {
         let (applier, ends) = thread_mpsc::channel();
-        let back = turns.clone();
+        let peer_digest = Arc::new(Mutex::new(None));
         let applied = shared.index.applied().min(shared.users.applied());
+        let thread = Applier::new(shared, turns.clone(), peer_digest.clone());
         std::thread::Builder::new()
             .name("applier".into())
-            .spawn(move || apply_loop(&shared, &ends, &back))
+            .spawn(move || thread.run(&ends))
             .expect("a thread can be started at the start");
         Loop {
             core,
@@ -169,6 +204,7 @@ impl Loop {
             link: None,
             applier,
             applied,
+            peer_digest,
         }
     }
 
@@ -229,9 +265,13 @@ impl Loop {
                 self.link = None;
                 self.core.handle(now, Input::LinkDown);
             }
-            Turn::Link { session, message } if session == self.session => {
-                self.core.handle(now, Input::Link(message));
-            }
+            Turn::Link { session, message } if session == self.session => match message {
+                Message::Digest { applied, digest, rebuilt } => {
+                    let told = PeerDigest { applied, digest, rebuilt };
+                    *self.peer_digest.lock().expect("no holder panics") = Some(told);
+                }
+                other => self.core.handle(now, Input::Link(other)),
+            },
             // A session that is no more.
             Turn::LinkDown { .. } | Turn::Link { .. } => {}
             Turn::Synced { end } => self.core.handle(now, Input::Synced { end }),
@@ -242,6 +282,12 @@ impl Loop {
             Turn::GoAlone => self.core.handle(now, Input::GoAlone),
             Turn::EndSession => self.core.handle(now, Input::EndSession),
             Turn::Tick { reply } => drop(reply.send(())),
+            Turn::Tell { message } => {
+                if let Some(link) = &self.link {
+                    // The link's task may just have ended.
+                    let _ = link.send(message);
+                }
+            }
             // The wall clock above pumped already.
             Turn::Again | Turn::Stop => {}
         }
@@ -294,75 +340,4 @@ impl Loop {
         };
         self.told.progress.send_replace(progress);
     }
-}
-
-/// Brings committed records into the index and the user store.
-fn apply_loop(shared: &Shared, ends: &thread_mpsc::Receiver<u64>, turns: &mpsc::Sender<Turn>) {
-    let mut applied = shared.index.applied().min(shared.users.applied());
-    let mut dirty = false;
-    let mut checkpoint = Instant::now();
-    loop {
-        let mut end = match ends.recv_timeout(CHECKPOINT_INTERVAL) {
-            Ok(end) => end,
-            Err(thread_mpsc::RecvTimeoutError::Timeout) => applied,
-            Err(thread_mpsc::RecvTimeoutError::Disconnected) => return,
-        };
-        while let Ok(later) = ends.try_recv() {
-            end = later;
-        }
-        if end > applied {
-            apply(shared, applied, end);
-            applied = end;
-            dirty = true;
-            if turns.blocking_send(Turn::Applied { end }).is_err() {
-                return;
-            }
-        }
-        if dirty && checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
-            stores_or_abort(shared.index.checkpoint());
-            stores_or_abort(shared.users.checkpoint());
-            dirty = false;
-            checkpoint = Instant::now();
-        }
-    }
-}
-
-fn apply(shared: &Shared, from: u64, end: u64) {
-    let mut batch = Vec::with_capacity(APPLY_BATCH_RECORDS);
-    let flush = |batch: &mut Vec<(u64, record::Record)>| {
-        for (position, record) in batch.iter() {
-            stores_or_abort(shared.users.apply(*position, record));
-        }
-        let changed = stores_or_abort(shared.index.apply(batch));
-        batch.clear();
-        for mailbox in changed {
-            // Nobody may be listening.
-            let _: Result<usize, broadcast::error::SendError<MailboxId>> =
-                shared.changes.send(mailbox);
-        }
-    };
-    for row in shared.log.scan(Position(from)) {
-        let (Position(position), mut record) = stores_or_abort(row);
-        if position >= end {
-            break;
-        }
-        // The index holds no message bytes.
-        record.payload = Vec::new();
-        batch.push((position, record));
-        if batch.len() == APPLY_BATCH_RECORDS {
-            flush(&mut batch);
-        }
-    }
-    if !batch.is_empty() {
-        flush(&mut batch);
-    }
-}
-
-/// A store that cannot take a committed record stops this box: the peer takes over, and the restart
-/// rebuilds what is damaged.
-fn stores_or_abort<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
-    result.unwrap_or_else(|error| {
-        tracing::error!(%error, "a store failed; this box stops and its peer takes over");
-        std::process::abort()
-    })
 }

@@ -43,4 +43,11 @@ pub enum Message {
     },
     /// The sender leaves in order: the peer need not wait for silence.
     Leaving,
+    /// Having applied this much, the sender's state has this digest. `rebuilt`: that state was built from
+    /// the log in this run of its program.
+    Digest {
+        applied: Vector,
+        digest: Vec<u8>,
+        rebuilt: bool,
+    },
 }

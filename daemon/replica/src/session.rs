@@ -159,7 +159,7 @@ impl Replica {
                     pending.stage = Stage::Written(until);
                 }
             }
-            Message::Hello(_) | Message::Leaving => {}
+            Message::Hello(_) | Message::Leaving | Message::Digest { .. } => {}
         }
     }
 

@@ -155,6 +155,13 @@ impl Users {
         Ok(changed)
     }
 
+    /// What is in here is not what the log says: the next open begins anew.
+    pub fn distrust(&self) {
+        if let Store::Disk(disk) = &self.store {
+            disk.mark_suspect();
+        }
+    }
+
     /// Damage that shows only now makes the next open begin anew.
     fn watched<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let (Err(e), Store::Disk(disk)) = (&result, &self.store)

@@ -41,6 +41,9 @@ impl Imap {
         if !self.handle.is_serving() {
             return Err(failure(Error::NotInView));
         }
+        if matches!(ask, Ask::Select { .. } | Ask::Refresh { .. } | Ask::Status { .. }) {
+            self.handle.catch_up().await;
+        }
         match ask {
             Ask::Login { .. } => unreachable!("answered above"),
             Ask::ListMailboxes => self.list(account),

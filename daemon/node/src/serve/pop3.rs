@@ -35,10 +35,11 @@ impl Pop3 {
                     Err(_) => LoginAnswer::Unavailable,
                 })
             }
-            Ask::OpenMaildrop { account } => Answer::OpenMaildrop(
+            Ask::OpenMaildrop { account } => Answer::OpenMaildrop({
+                self.handle.catch_up().await;
                 self.maildrop(AccountId(account))
-                    .unwrap_or_else(|error| MaildropAnswer::Unavailable(error.to_string())),
-            ),
+                    .unwrap_or_else(|error| MaildropAnswer::Unavailable(error.to_string()))
+            }),
             Ask::Read { account, entry, part } => Answer::Read(
                 self.read(AccountId(account), EntryId(entry), part)
                     .await

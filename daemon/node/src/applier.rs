@@ -1,0 +1,231 @@
+//! The applier thread: committed records into index and users, a checkpoint each second, and, when
+//! nothing else is to do, the comparison of this box's state with its peer's.
+//!
+//! Equal logs mean equal state (P2), so two boxes that have applied the same records must have the same
+//! digest. After each join, and every [`COMPARE_INTERVAL`], each box that is idle in `both` tells the
+//! other what it has applied and the digest of it; who has applied just the same compares. When they
+//! differ:
+//!
+//! | this box's state was built again in this run | the peer's | what happens |
+//! |---|---|---|
+//! | no | whatever | it is side b, or the peer's is built again: it is built again from the log |
+//! | no | no | side a leaves it to side b to begin |
+//! | yes | no | the peer builds its own again |
+//! | yes | yes | nothing more can be done here: the alarm stays |
+
+use std::sync::mpsc as thread_mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use journal::Position;
+use record::{MailboxId, Side, Vector};
+use replica::{Message, Mode};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::handle::Shared;
+use crate::limits::{APPLY_BATCH_RECORDS, CHECKPOINT_INTERVAL, COMPARE_INTERVAL, COMPARE_RETRY};
+use crate::shell::Turn;
+
+/// What became of the comparison with the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Comparison {
+    /// Not compared since the last join.
+    #[default]
+    NotYet,
+    Equal,
+    Differs,
+}
+
+/// A box's word: having applied this much, the digest is that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    pub applied: Vector,
+    pub digest: Vec<u8>,
+    /// Its state was built again from the log in this run of its program.
+    pub rebuilt: bool,
+}
+
+pub(crate) struct Applier {
+    shared: Arc<Shared>,
+    turns: mpsc::Sender<Turn>,
+    /// What the peer told last.
+    peer: Arc<Mutex<Option<Told>>>,
+    applied: u64,
+    dirty: bool,
+    checkpoint: Instant,
+    /// Everything in index and users was applied in this run.
+    rebuilt: bool,
+    told: Option<Instant>,
+    mode: Mode,
+}
+
+impl Applier {
+    pub fn new(
+        shared: Arc<Shared>,
+        turns: mpsc::Sender<Turn>,
+        peer: Arc<Mutex<Option<Told>>>,
+    ) -> Applier {
+        let applied = shared.index.applied().min(shared.users.applied());
+        Applier {
+            rebuilt: shared.index.applied() == 0 && shared.users.applied() == 0,
+            shared,
+            turns,
+            peer,
+            applied,
+            dirty: false,
+            checkpoint: Instant::now(),
+            told: None,
+            mode: Mode::Starting,
+        }
+    }
+
+    /// Runs until the loop is gone. `ends` brings how far is committed.
+    pub fn run(mut self, ends: &thread_mpsc::Receiver<u64>) {
+        loop {
+            let mut end = match ends.recv_timeout(CHECKPOINT_INTERVAL) {
+                Ok(end) => end,
+                Err(thread_mpsc::RecvTimeoutError::Timeout) => {
+                    self.idle();
+                    self.applied
+                }
+                Err(thread_mpsc::RecvTimeoutError::Disconnected) => return,
+            };
+            while let Ok(later) = ends.try_recv() {
+                end = later;
+            }
+            if end > self.applied {
+                self.apply(end);
+                self.applied = end;
+                self.dirty = true;
+                if self.turns.blocking_send(Turn::Applied { end }).is_err() {
+                    return;
+                }
+            }
+            if self.dirty && self.checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
+                stores_or_abort(self.shared.index.checkpoint());
+                stores_or_abort(self.shared.users.checkpoint());
+                self.dirty = false;
+                self.checkpoint = Instant::now();
+            }
+        }
+    }
+
+    fn apply(&self, end: u64) {
+        let mut batch = Vec::with_capacity(APPLY_BATCH_RECORDS);
+        for row in self.shared.log.scan(Position(self.applied)) {
+            let (Position(position), mut record) = match row {
+                Ok(row) => row,
+                Err(error @ journal::Error::Damaged { .. }) => {
+                    // The state lacks it until it is mended; the comparison with the peer tells.
+                    tracing::error!(%error, "a committed record cannot be applied");
+                    continue;
+                }
+                Err(error) => stores_or_abort(Err(error)),
+            };
+            if position >= end {
+                break;
+            }
+            // The index holds no message bytes.
+            record.payload = Vec::new();
+            batch.push((position, record));
+            if batch.len() == APPLY_BATCH_RECORDS {
+                self.apply_batch(&mut batch);
+            }
+        }
+        if !batch.is_empty() {
+            self.apply_batch(&mut batch);
+        }
+    }
+
+    fn apply_batch(&self, batch: &mut Vec<(u64, record::Record)>) {
+        for (position, record) in batch.iter() {
+            stores_or_abort(self.shared.users.apply(*position, record));
+        }
+        let changed = stores_or_abort(self.shared.index.apply(batch));
+        batch.clear();
+        for mailbox in changed {
+            // Nobody may be listening.
+            let _: Result<usize, broadcast::error::SendError<MailboxId>> =
+                self.shared.changes.send(mailbox);
+        }
+    }
+
+    /// Nothing to apply: a moment to look whether both boxes hold the same.
+    fn idle(&mut self) {
+        let mode = *self.shared.mode.borrow();
+        if mode != self.mode {
+            self.mode = mode;
+            self.told = None;
+            self.shared.comparison.send_replace(Comparison::NotYet);
+        }
+        let heard = self.peer.lock().expect("no holder panics").is_some();
+        let compared = *self.shared.comparison.borrow() != Comparison::NotYet;
+        let interval = if compared { COMPARE_INTERVAL } else { COMPARE_RETRY };
+        let due = self.told.is_none_or(|at| at.elapsed() >= interval);
+        if mode != Mode::Both || !(due || heard) {
+            return;
+        }
+        let Some(own) = self.digest() else { return };
+        if let Some(peer) = self.peer.lock().expect("no holder panics").take()
+            && peer.applied == own.applied
+        {
+            self.compare(&own, &peer);
+        }
+        if due {
+            self.told = Some(Instant::now());
+            let Told { applied, digest, rebuilt } = own;
+            let message = Message::Digest { applied, digest, rebuilt };
+            let _ = self.turns.blocking_send(Turn::Tell { message });
+        }
+    }
+
+    /// The digest of everything in the log; none while something is under way.
+    fn digest(&self) -> Option<Told> {
+        let log = &self.shared.log;
+        let applied = log.vector();
+        if log.end().0 != self.applied {
+            return None;
+        }
+        let mut digest = stores_or_abort(self.shared.index.digest()).to_vec();
+        digest.extend(stores_or_abort(self.shared.users.digest()));
+        // Only this thread applies, so the state stood still meanwhile.
+        Some(Told { applied, digest, rebuilt: self.rebuilt })
+    }
+
+    fn compare(&self, own: &Told, peer: &Told) {
+        if own.digest == peer.digest {
+            let before = self.shared.comparison.send_replace(Comparison::Equal);
+            if before != Comparison::Equal {
+                tracing::info!("both boxes hold the same");
+            }
+            return;
+        }
+        self.shared.comparison.send_replace(Comparison::Differs);
+        tracing::error!(
+            rebuilt = own.rebuilt,
+            peer_rebuilt = peer.rebuilt,
+            "the two boxes hold the same log, but not the same state"
+        );
+        let may_begin = self.shared.side == Side::B || peer.rebuilt;
+        if !own.rebuilt && may_begin {
+            self.rebuild();
+        }
+    }
+
+    /// Ends the program with both stores marked as not to be trusted: the next start builds them again.
+    fn rebuild(&self) -> ! {
+        tracing::error!("this box stops to build its state again from the log");
+        self.shared.index.distrust();
+        self.shared.users.distrust();
+        std::process::abort()
+    }
+}
+
+/// A store that cannot take a committed record stops this box: the peer takes over, and the restart
+/// rebuilds what is damaged.
+fn stores_or_abort<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| {
+        tracing::error!(%error, "a store failed; this box stops and its peer takes over");
+        std::process::abort()
+    })
+}
