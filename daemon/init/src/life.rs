@@ -21,6 +21,8 @@ pub enum Input {
     Tick,
     Rebuilding,
     Stopping,
+    /// The whole box stood still: nobody can have spoken.
+    Paused,
     Time,
 }
 
@@ -58,6 +60,7 @@ impl Life {
         let phase = match (input, self.phase) {
             (Input::Started, _) => Some(Phase::Starting),
             (Input::Ended, _) => Some(Phase::Absent),
+            (Input::Paused, phase) => Some(phase),
             // Words that were on their way when it ended, or ticks of a loop that winds down.
             (_, Phase::Absent | Phase::Stopping) | (Input::Time, _) => None,
             (Input::Tick, _) => Some(Phase::Ticking),
@@ -139,6 +142,18 @@ mod tests {
         check(&[(Started, moment), (Tick, moment), (Ended, long)], true);
         check(&[(Started, moment), (Ended, moment), (Tick, long)], true);
         check(&[(Started, moment), (Ended, long), (Started, moment)], true);
+    }
+
+    #[test]
+    fn a_pause_of_the_box_is_not_held_against_it() {
+        let now = Instant::now();
+        let mut life = Life::new(now);
+        life.handle(now, Input::Started);
+        life.handle(now, Input::Tick);
+        let later = now + TICK_SILENCE_MAX * 9;
+        life.handle(later, Input::Paused);
+        assert_eq!(life.poll(), None);
+        assert_eq!(life.deadline(), Some(later + TICK_SILENCE_MAX), "but from now on it counts");
     }
 
     #[test]

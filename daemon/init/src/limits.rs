@@ -28,6 +28,9 @@ pub const REBUILDING_SILENCE_MAX: Duration = Duration::from_secs(120);
 /// Maild must end within this time once it has said that it stops.
 pub const STOPPING_MAX: Duration = Duration::from_secs(30);
 
+/// Waking this much later than asked means that the box stood still.
+pub const PAUSE_MIN: Duration = Duration::from_secs(2);
+
 /// How long the hardware watchdog waits while the box runs.
 pub const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it waits while the box starts: disk, journal replay and growing the file system

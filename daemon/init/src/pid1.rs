@@ -15,13 +15,13 @@ use linux::poll;
 use linux::power::{self, End};
 use linux::signals::{self, Signal, Signals};
 
-use crate::limits::{END_MAX, UNMOUNT_AGAIN_AFTER, UNMOUNT_TRIES};
+use crate::limits::{DEVICE_LOOK_EVERY, END_MAX, PAUSE_MIN, UNMOUNT_AGAIN_AFTER, UNMOUNT_TRIES};
 use crate::log::Log;
 use crate::shutdown::{self, Shutdown};
 use crate::socket::Socket;
 use crate::start::Started;
 use crate::watchdog::Watchdog;
-use crate::{command_line, network::ServiceAddresses};
+use crate::{command_line, life, network::ServiceAddresses};
 use maild::Maild;
 use menu::Menu;
 
@@ -47,7 +47,10 @@ pub fn run(started: Started) -> ! {
     loop {
         let now = Instant::now();
         pid1.act(now);
-        pid1.wait(now);
+        if pid1.wait(now) {
+            pid1.log.line("init", "the box stood still for a while");
+            pid1.maild.hear(Instant::now(), life::Input::Paused);
+        }
     }
 }
 
@@ -91,8 +94,9 @@ impl Pid1 {
         self.watchdog.turn(now, in_order);
     }
 
-    /// Sleeps until something comes in or is due.
-    fn wait(&mut self, now: Instant) {
+    /// Sleeps until something comes in or is due. True when it woke far too late: the box was
+    /// paused, or so busy that maild cannot have run either.
+    fn wait(&mut self, now: Instant) -> bool {
         let deadlines = [
             self.maild.deadline(),
             self.watchdog.deadline(),
@@ -110,8 +114,9 @@ impl Pid1 {
             drop(descriptors);
             self.log.line("init", &error.to_string());
             // Not to spin, should it fail each time.
-            std::thread::sleep(crate::limits::DEVICE_LOOK_EVERY);
+            std::thread::sleep(DEVICE_LOOK_EVERY);
         }
+        timeout.is_some_and(|timeout| now.elapsed() >= timeout + PAUSE_MIN)
     }
 
     /// Takes in every child that ended, ours or one that lost its parent.
