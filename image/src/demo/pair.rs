@@ -82,7 +82,8 @@ pub const DOMAIN: &str = "example.test";
 pub const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a box may think about one answer.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(100);
+/// How often something is tried: a question to a panel costs the box a password hash.
+const POLL: Duration = Duration::from_millis(250);
 /// The unit of `st_blocks` (stat(3type)), whatever the file system's own is.
 const STAT_BLOCK_BYTES: u64 = 512;
 

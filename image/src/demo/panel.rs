@@ -68,6 +68,9 @@ impl Panel {
 
     fn get(&self, path: &str) -> Result<Value> {
         let reply = self.http.get(path)?;
+        if matches!(reply.status, UNAUTHORIZED | TOO_MANY_REQUESTS) {
+            std::thread::sleep(REFUSED_PAUSE);
+        }
         let text = String::from_utf8_lossy(&reply.body);
         if reply.status != 200 {
             bail!("{path}: {} {text}", reply.status);
@@ -75,6 +78,12 @@ impl Panel {
         serde_json::from_str(&text).with_context(|| format!("{path} is no JSON: {text}"))
     }
 }
+
+const UNAUTHORIZED: u16 = 401;
+const TOO_MANY_REQUESTS: u16 = 429;
+/// The admin's password is a setting of the pair and comes some seconds after its first view. Until then every
+/// question counts as a wrong guess, and after a few of them the panel stops listening for a minute.
+const REFUSED_PAUSE: Duration = Duration::from_secs(4);
 
 impl Status {
     /// Whether both boxes are in.

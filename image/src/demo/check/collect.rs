@@ -1,5 +1,6 @@
 //! Reads all mailboxes of all accounts, byte for byte.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -17,70 +18,101 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// How often a reading is begun again when its connection breaks.
 const ATTEMPTS: usize = 5;
 
+/// What stood in the mailboxes, and how long the last promised message let wait for itself.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// What the ledger says to it.
+    pub reading: Reading,
+    /// From the first look at a mailbox to the moment when all that was promised stood in it; the longest.
+    pub lag: Duration,
+}
+
 /// Reads every account's INBOX through one IMAPS port.
 pub fn read(
     imaps: SocketAddr,
     accounts: &[Account],
     ledger: &Ledger<'_>,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<Reading> {
-    let mut found = Vec::new();
+) -> Result<Collected> {
+    let (mut found, mut lag) = (Vec::new(), Duration::ZERO);
     for (number, account) in accounts.iter().enumerate() {
-        found.extend(account_again(imaps, number, account, ledger, found.len(), progress)?);
+        let before = found.len();
+        let report = |count| progress(before + count);
+        let mailbox = Mailbox { imaps, account, number, ledger, progress: &report };
+        let (messages, waited) = mailbox
+            .read_stubbornly()
+            .with_context(|| format!("cannot read the mail of {}", account.address))?;
+        found.extend(messages);
+        lag = lag.max(waited);
     }
-    Ok(ledger.compare(found))
+    Ok(Collected { reading: ledger.compare(found), lag })
 }
 
-/// A connection may break when an address moves: then all of the account is read again.
-fn account_again(
+/// One account's INBOX.
+struct Mailbox<'a> {
     imaps: SocketAddr,
+    account: &'a Account,
     number: usize,
-    account: &Account,
-    ledger: &Ledger<'_>,
-    before: usize,
-    progress: &(dyn Fn(usize) + Sync),
-) -> Result<Vec<Result<usize, String>>> {
-    let mut attempt = 1;
-    loop {
-        let promised = ledger.promised_to(number);
-        let report = |count| progress(before + count);
-        match read_account(imaps, account, promised, &report, &|bytes| {
-            ledger.identify(number, bytes)
-        }) {
-            Err(_) if attempt < ATTEMPTS => attempt += 1,
-            result => {
-                return result.with_context(|| format!("cannot read {}", account.address));
+    ledger: &'a Ledger<'a>,
+    progress: &'a dyn Fn(usize),
+}
+
+/// One delivery's number for each message, or what is wrong with it.
+type Found = Vec<Result<usize, String>>;
+
+impl Mailbox<'_> {
+    /// A connection may break when an address moves: then all of it is read again.
+    fn read_stubbornly(&self) -> Result<(Found, Duration)> {
+        let mut attempt = 1;
+        loop {
+            match self.read() {
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
             }
         }
     }
-}
 
-fn read_account(
-    imaps: SocketAddr,
-    account: &Account,
-    promised: usize,
-    progress: &dyn Fn(usize),
-    identify: &dyn Fn(&[u8]) -> Result<usize, String>,
-) -> Result<Vec<Result<usize, String>>> {
-    let mut imap = login(imaps, account)?;
-    imap.examine("INBOX")?;
-    let uids = settled(&mut imap, promised)?;
-    if uids.windows(2).any(|pair| pair[0] == pair[1]) {
-        bail!("a UID stands twice in {}", account.address);
-    }
-    let mut found = Vec::with_capacity(uids.len());
-    for batch in uids.chunks(BATCH) {
-        let (Some(&from), Some(&to)) = (batch.first(), batch.last()) else { continue };
-        for message in imap.fetch(from, to)? {
-            found.push(identify(&message.bytes));
+    /// Reads until all that was promised is there: an index may lag behind the log.
+    fn read(&self) -> Result<(Found, Duration)> {
+        let mut imap = login(self.imaps, self.account)?;
+        imap.examine("INBOX")?;
+        let start = Instant::now();
+        let (mut seen, mut found) = (BTreeSet::new(), Found::new());
+        let (mut last_news, mut lag) = (start, Duration::ZERO);
+        loop {
+            let uids = imap.uids()?;
+            if uids.windows(2).any(|pair| pair[0] == pair[1]) {
+                bail!("a UID stands twice in the answer to SEARCH");
+            }
+            let new: Vec<u32> = uids.into_iter().filter(|uid| seen.insert(*uid)).collect();
+            self.fetch(&mut imap, &new, &mut found)?;
+            if !new.is_empty() {
+                last_news = Instant::now();
+            }
+            if self.ledger.has_all(self.number, &found) || last_news.elapsed() > SETTLE {
+                imap.logout()?;
+                return Ok((found, lag));
+            }
+            std::thread::sleep(POLL);
+            lag = start.elapsed();
         }
-        progress(found.len());
     }
-    if found.len() < uids.len() {
-        bail!("{} of {} messages were fetched", found.len(), uids.len());
+
+    fn fetch(&self, imap: &mut Imap, uids: &[u32], found: &mut Found) -> Result<()> {
+        for batch in uids.chunks(BATCH) {
+            let (Some(&from), Some(&to)) = (batch.first(), batch.last()) else { continue };
+            let messages = imap.fetch(from, to)?;
+            let fetched: Vec<u32> = messages.iter().map(|message| message.uid).collect();
+            if fetched != batch {
+                bail!("asked for the UIDs {batch:?}, got {fetched:?}");
+            }
+            for message in messages {
+                found.push(self.ledger.identify(self.number, &message.bytes));
+            }
+            (self.progress)(found.len());
+        }
+        Ok(())
     }
-    imap.logout()?;
-    Ok(found)
 }
 
 /// A server that has just taken over may refuse for a while.
@@ -92,19 +124,4 @@ fn login(imaps: SocketAddr, account: &Account) -> Result<Imap> {
             result => return Ok(result?),
         }
     }
-}
-
-/// The UIDs, once there are as many as were promised, or no more come.
-fn settled(imap: &mut Imap, promised: usize) -> Result<Vec<u32>> {
-    let mut uids = imap.uids()?;
-    let mut last_change = Instant::now();
-    while uids.len() < promised && last_change.elapsed() < SETTLE {
-        std::thread::sleep(POLL);
-        let now = imap.uids()?;
-        if now.len() != uids.len() {
-            last_change = Instant::now();
-        }
-        uids = now;
-    }
-    Ok(uids)
 }

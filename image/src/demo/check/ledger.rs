@@ -13,7 +13,7 @@
 //! | refused, never accepted | at all | doubled: it was said not to be there |
 //! | any | other bytes, another mailbox, or a delivery that never was | altered |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::corpus::Message;
 
@@ -98,9 +98,14 @@ impl<'a> Ledger<'a> {
         &self.corpus[self.deliveries[number].message]
     }
 
-    /// How many messages an account has been promised.
-    pub fn promised_to(&self, account: usize) -> usize {
-        self.deliveries.iter().filter(|d| d.account == account && d.acknowledged).count()
+    /// Whether everything that an account has been promised is among what was found there.
+    pub fn has_all(&self, account: usize, found: &[Result<usize, String>]) -> bool {
+        let found: BTreeSet<usize> =
+            found.iter().filter_map(|found| found.as_ref().ok()).copied().collect();
+        let mut deliveries = self.deliveries.iter().enumerate();
+        deliveries.all(|(number, delivery)| {
+            !delivery.acknowledged || delivery.account != account || found.contains(&number)
+        })
     }
 
     /// Compares with what was found: one number per message of each account, or what is wrong with it.

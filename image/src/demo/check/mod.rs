@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rack::{Acceleration, Side};
 
+use self::collect::Collected;
 use self::deliver::Sending;
-use self::ledger::{Ledger, Reading};
+use self::ledger::Ledger;
 use self::report::{COMPLAINTS_MAX, Digests, Outcome, ReadingReport, Refusal, RoundReport};
 use super::corpus::Corpus;
 use super::greeting::Watch;
@@ -30,7 +31,7 @@ use crate::progress::Step;
 
 /// A round with a power cut has at least so many deliveries: a handful would be over before the cut.
 const ROUND_MIN: usize = 400;
-const POLL: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(250);
 
 /// Runs the whole check. It also reports when it ends early.
 pub fn run(pair: &mut Pair, corpus: &Corpus, senders: usize) -> Outcome {
@@ -206,13 +207,15 @@ impl Check<'_> {
         let step = Step::count("reading", acknowledged as u64);
         step.say(name);
         let progress = |count: usize| step.at(count as u64);
-        let reading = collect::read(imaps, &pair.accounts, &self.ledger, &progress)?;
-        step.done(format!("{name}: {} of {acknowledged} unchanged", reading.found));
-        self.note(name, &reading, acknowledged, start.elapsed());
+        let collected = collect::read(imaps, &pair.accounts, &self.ledger, &progress)?;
+        let found = collected.reading.found;
+        step.done(format!("{name}: {found} of {acknowledged} unchanged"));
+        self.note(name, &collected, acknowledged, start.elapsed());
         Ok(())
     }
 
-    fn note(&mut self, name: &str, reading: &Reading, acknowledged: usize, took: Duration) {
+    fn note(&mut self, name: &str, collected: &Collected, acknowledged: usize, took: Duration) {
+        let reading = &collected.reading;
         for &number in &reading.missing {
             if self.bad.missing.insert(number) {
                 let text = self.ledger.message(number).name.clone();
@@ -242,6 +245,7 @@ impl Check<'_> {
             doubled: reading.doubled.len(),
             repeated_by_client: reading.repeated,
             seconds: round3(took),
+            lag_seconds: round3(collected.lag),
         });
     }
 

@@ -105,6 +105,8 @@ pub struct ReadingReport {
     pub doubled: usize,
     pub repeated_by_client: usize,
     pub seconds: f64,
+    /// How long a mailbox was behind what had been acknowledged, at its first look.
+    pub lag_seconds: f64,
 }
 
 impl Outcome {
