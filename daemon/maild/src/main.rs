@@ -34,11 +34,14 @@ use status::Statuses;
 use tls::{ClientTls, PairCertificate};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
-use watch::{Seen, Watch};
+use tokio::time::timeout;
+use watch::{Seen, Stop, Watch};
 
 /// The firmware's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The peer gets this long to take the address of a box that stops.
+const HANDOVER_WAIT: Duration = Duration::from_secs(3);
 /// Sessions get this long to hear that the box stops, before it does.
 const CLOSING: Duration = Duration::from_millis(300);
 
@@ -115,7 +118,9 @@ async fn run(args: Args) -> Result<()> {
         alone: Default::default(),
     });
     let (closing_send, closing) = channel::channel(None);
-    let (stop_watch, stop) = channel::channel(false);
+    let (asked_send, asked) = channel::channel(None);
+    let (stop_watch, stop) = channel::channel(Stop::No);
+    let (handed_over_send, mut handed_over) = channel::channel(false);
     let link_peer = start_link(&args, &node, &identity).await?;
     let watch = Watch {
         failover: failover(&site, blank),
@@ -125,6 +130,7 @@ async fn run(args: Args) -> Result<()> {
         identity: identity.clone(),
         link_peer,
         seen,
+        handed_over: handed_over_send,
     };
     let watch = tokio::spawn(watch.run(events, stop));
 
@@ -153,29 +159,31 @@ async fn run(args: Args) -> Result<()> {
     });
     let init = args.init_socket.clone();
     let ticked = node.clone();
-    let asked_to_stop = closing_send.clone();
-    tokio::spawn(async move { local::tick_for_ever(&init, ticked, asked_to_stop).await });
+    tokio::spawn(async move { local::tick_for_ever(&init, ticked, asked_send).await });
 
-    wait_for_the_end(closing).await?;
+    wait_for_the_end(asked).await?;
     tracing::info!("stopping");
+    stop_watch.send_replace(Stop::HandOver);
+    // Whatever comes of it, the box stops.
+    let _ = timeout(HANDOVER_WAIT, handed_over.wait_for(|done| *done)).await;
     closing_send.send_replace(Some("this box is stopping".into()));
-    stop_watch.send_replace(true);
-    watch.await?;
     tokio::time::sleep(CLOSING).await;
+    stop_watch.send_replace(Stop::Goodbye);
+    watch.await?;
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// A signal, or PID 1's word.
-async fn wait_for_the_end(mut closing: channel::Receiver<Option<String>>) -> Result<()> {
+async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        _ = closing.wait_for(Option::is_some) => {}
+        _ = asked.wait_for(Option::is_some) => {}
     }
     Ok(())
 }

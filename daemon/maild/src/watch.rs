@@ -25,6 +25,16 @@ pub struct Seen {
     pub report: Mutex<Option<Report>>,
 }
 
+/// How far an orderly stop is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    No,
+    /// The peer is asked to take this box's address.
+    HandOver,
+    /// Everything is drained.
+    Goodbye,
+}
+
 pub struct Watch {
     pub failover: Failover,
     pub ports: Ports,
@@ -33,6 +43,8 @@ pub struct Watch {
     pub identity: Arc<Identity>,
     pub link_peer: watch::Sender<Option<SocketAddr>>,
     pub seen: Arc<Seen>,
+    /// Becomes true when the peer serves this box's address, or nobody can.
+    pub handed_over: watch::Sender<bool>,
 }
 
 /// What the loop is told besides what the ports bring.
@@ -42,8 +54,8 @@ enum Pulse {
 }
 
 impl Watch {
-    /// Runs until told to stop; then says goodbye and gives the addresses away.
-    pub async fn run(mut self, mut events: Events, mut stop: watch::Receiver<bool>) {
+    /// Runs until told to stop: hands the address over first, says goodbye at the end.
+    pub async fn run(mut self, mut events: Events, mut stop: watch::Receiver<Stop>) {
         let (pulse_send, mut pulses) = mpsc::channel(16);
         tokio::spawn(pulse(self.node.clone(), pulse_send));
         let mut modes = self.node.modes();
@@ -74,7 +86,11 @@ impl Watch {
                     Pulse::Syncs { waiting, synced } => Input::Syncs { waiting, synced },
                 }),
                 () = until(deadline) => Some(Input::Tick),
-                _ = stop.wait_for(|stop| *stop) => break,
+                changed = stop.changed() => match (changed, *stop.borrow_and_update()) {
+                    (Ok(()), Stop::No) => None,
+                    (Ok(()), Stop::HandOver) => Some(Input::Admin(Admin::Handover)),
+                    (Ok(()), Stop::Goodbye) | (Err(_), _) => break,
+                },
             };
             if let Some(input) = input {
                 self.feed(input).await;
@@ -164,6 +180,7 @@ impl Watch {
             Output::Link(path) => tracing::info!(?path, "the link's path"),
             Output::HandedOver { peer_serves } => {
                 tracing::info!(peer_serves, "the handover ended");
+                self.handed_over.send_replace(true);
             }
             Output::Alarm { kind, raised, text } => {
                 tracing::warn!(?kind, raised, %text, "alarm");
