@@ -76,16 +76,24 @@ struct Args {
 }
 
 fn main() -> Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
     let args = Args::parse();
+    log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(args))
+}
+
+/// To standard error. PID 1 stamps each line with the time itself.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    if std::os::unix::process::parent_id() == 1 {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
 }
 
 async fn run(args: Args) -> Result<()> {
