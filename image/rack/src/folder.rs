@@ -1,4 +1,5 @@
-//! The rack's folder: sockets, disks, logs. It goes with the rack, and what dead racks left goes too.
+//! The rack's folder: sockets, disks, logs. It goes with the rack, and what dead racks left goes
+//! too.
 
 use std::fs;
 use std::path::{Path, PathBuf};

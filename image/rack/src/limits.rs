@@ -23,7 +23,8 @@ pub const TCP_BUFFER_BYTES: usize = 64 * 1024;
 pub const TCP_BACKLOG: usize = 128;
 /// How often an idle connection is asked whether its far end lives.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
-/// How long a box may be silent, when a connection is made or later, before the local client is reset.
+/// How long a box may be silent, when a connection is made or later, before the local client is
+/// reset.
 pub const FAR_SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How long a connection that both sides have closed may take to say goodbye.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

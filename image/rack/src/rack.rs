@@ -27,7 +27,8 @@ impl Default for RackConfig {
     }
 }
 
-/// A LAN, a crossover and a client host, waiting for two boxes. All of it ends when this is dropped.
+/// A LAN, a crossover and a client host, waiting for two boxes. All of it ends when this is
+/// dropped.
 #[derive(Debug)]
 pub struct Rack {
     fabric: Fabric,
@@ -57,7 +58,8 @@ impl Rack {
         self.folder.path().join(nic.socket_name())
     }
 
-    /// Opens a local port that leads to an address on the LAN: `preferred` when that is free, any otherwise.
+    /// Opens a local port that leads to an address on the LAN: `preferred` when that is free, any
+    /// otherwise.
     pub fn forward(&self, preferred: u16, target: SocketAddrV4) -> Result<SocketAddr> {
         self.forward_by(0, preferred, target)
     }
@@ -80,7 +82,8 @@ impl Rack {
         Ok(local)
     }
 
-    /// Lets boxes connect to `port` of the client host; each connection is joined to one to `target`.
+    /// Lets boxes connect to `port` of the client host; each connection is joined to one to
+    /// `target`.
     pub fn serve(&self, port: u16, target: SocketAddr) -> Result<()> {
         self.serve_by(0, port, target)
     }

@@ -1,4 +1,5 @@
-//! The LAN's switch: learns which hardware address lives at which port, floods what it does not know.
+//! The LAN's switch: learns which hardware address lives at which port, floods what it does not
+//! know.
 
 use std::collections::HashMap;
 

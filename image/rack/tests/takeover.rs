@@ -54,7 +54,8 @@ impl FakeBox {
         }
     }
 
-    /// Waits for the first segment of a connection to the service address that comes to this box's address.
+    /// Waits for the first segment of a connection to the service address that comes to this box's
+    /// address.
     fn wait_for_syn(&mut self) {
         let mac = self.mac;
         let frame = self.wait_for(IPV4, |packet| packet[16..20] == SERVICE && packet[33] & 2 != 0);

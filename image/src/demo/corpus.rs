@@ -100,7 +100,8 @@ fn of_files(folder: &Path, mut files: Vec<PathBuf>) -> Result<Corpus> {
     Ok(corpus)
 }
 
-/// Regular files, also behind symbolic links; folders behind links are left out, for they may lead in circles.
+/// Regular files, also behind symbolic links; folders behind links are left out, for they may lead
+/// in circles.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;

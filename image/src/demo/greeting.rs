@@ -17,8 +17,8 @@ pub struct Watch {
     over: Arc<AtomicBool>,
 }
 
-/// How often a new client comes by. Each waits for its own greeting: one alone would measure how its packets are
-/// repeated, not when the address is back.
+/// How often a new client comes by. Each waits for its own greeting: one alone would measure how
+/// its packets are repeated, not when the address is back.
 const EVERY: Duration = Duration::from_millis(50);
 /// After this fewer clients are enough.
 const SOON: Duration = Duration::from_secs(10);

@@ -5,8 +5,8 @@ pub fn is_mbox(file: &[u8]) -> bool {
     file.starts_with(SEPARATOR)
 }
 
-/// Its messages, without the separating lines and the empty line before each. Lines that some writers have
-/// quoted (`>From `) stay as they are: which writer it was cannot be known.
+/// Its messages, without the separating lines and the empty line before each. Lines that some
+/// writers have quoted (`>From `) stay as they are: which writer it was cannot be known.
 pub fn messages(file: &[u8]) -> Vec<&[u8]> {
     let mut messages = Vec::new();
     let mut start = None;

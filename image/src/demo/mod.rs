@@ -1,8 +1,8 @@
 //! The pair under QEMU: `twinpost demo`.
 //!
-//! Without `--check` it is for a person: it says where everything is and obeys a prompt. With `--check` it needs
-//! nobody: it sends mail, kills each box in turn, and counts what came through. Start reading at [`run`], then
-//! [`pair`] for the boxes and [`check`](mod@check) for the trial.
+//! Without `--check` it is for a person: it says where everything is and obeys a prompt. With
+//! `--check` it needs nobody: it sends mail, kills each box in turn, and counts what came through.
+//! Start reading at [`run`], then [`pair`] for the boxes and [`check`](mod@check) for the trial.
 
 mod check;
 mod corpus;
@@ -29,7 +29,8 @@ pub struct DemoArgs {
     /// Send mail, kill each box in turn, count what came through; needs no person
     #[arg(long)]
     check: bool,
-    /// With --check: a folder of messages, one a file or as mbox (default: those of Python's test suite)
+    /// With --check: a folder of messages, one a file or as mbox (default: those of Python's test
+    /// suite)
     #[arg(long, value_name = "DIR", requires = "check")]
     mail: Option<PathBuf>,
     /// With --check: where to write what was measured
@@ -48,14 +49,19 @@ pub struct DemoArgs {
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     disk_mib: u64,
     /// How many mail accounts to make
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = some_or_many())]
     accounts: u16,
     /// With --check: how many connections deliver at once
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = some_or_many())]
     senders: u16,
     /// Leave disks and logs in place at the end
     #[arg(long)]
     keep: bool,
+}
+
+/// From one to as many as one small box can be asked to bear.
+fn some_or_many() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=64)
 }
 
 /// The board whose hardware QEMU has.
@@ -63,6 +69,10 @@ const BOARD: &str = "qemu-x86_64";
 
 /// Runs the demo.
 pub fn run(args: DemoArgs) -> Result<()> {
+    if let Some(file) = &args.json {
+        // Not after minutes of work.
+        std::fs::write(file, "").with_context(|| format!("cannot write {}", file.display()))?;
+    }
     host::ensure()?;
     let messages = match (args.check, &args.mail) {
         (false, _) => None,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rack::{Cable, Machine, MachineConfig, Nic, Rack, RackConfig, Side};
+use rack::{Machine, MachineConfig, Nic, Rack, RackConfig, Side};
 
 use super::greeting::Watch;
 use super::panel::Panel;
@@ -58,8 +58,8 @@ struct Place {
     ports: Ports,
 }
 
-/// Local ports that lead to one side: to its service address, but for `panel` and `own_imaps`, which lead to the
-/// box's own address and so are its word and no other's.
+/// Local ports that lead to one side: to its service address, but for `panel` and `own_imaps`,
+/// which lead to the box's own address and so are its word and no other's.
 #[derive(Debug, Clone, Copy)]
 pub struct Ports {
     /// SMTP between servers; the demo's clients deliver here.
@@ -174,7 +174,8 @@ impl Pair {
         &self.rack
     }
 
-    /// Turns both on and waits until both service addresses greet. Gives how long each took, a first.
+    /// Turns both on and waits until both service addresses greet. Gives how long each took, a
+    /// first.
     pub fn start(&mut self) -> Result<[Duration; 2]> {
         let on = [self.power_on(Side::A)?, self.power_on(Side::B)?];
         let watches = Side::BOTH.map(|side| Watch::start(self.ports(side).smtp, on[side as usize]));
@@ -228,12 +229,6 @@ impl Pair {
             }
             std::thread::sleep(POLL);
         }
-    }
-
-    /// Cuts or joins a cable.
-    pub fn set_cable(&self, cable: Cable, good: bool) -> Result<()> {
-        let changed = if good { self.rack.join(cable) } else { self.rack.cut(cable) };
-        Ok(changed?)
     }
 }
 

@@ -81,8 +81,9 @@ impl Panel {
 
 const UNAUTHORIZED: u16 = 401;
 const TOO_MANY_REQUESTS: u16 = 429;
-/// The admin's password is a setting of the pair and comes some seconds after its first view. Until then every
-/// question counts as a wrong guess, and after a few of them the panel stops listening for a minute.
+/// The admin's password is a setting of the pair and comes some seconds after its first view. Until
+/// then every question counts as a wrong guess, and after a few of them the panel stops listening
+/// for a minute.
 const REFUSED_PAUSE: Duration = Duration::from_secs(4);
 
 impl Status {

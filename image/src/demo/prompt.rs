@@ -1,14 +1,16 @@
 //! The demo for a person: where everything is, and a prompt to break it.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::Result;
-use rack::{Cable, Side};
+use rack::{Cable, Fault, Side};
 
 use super::pair::{Pair, Ports};
 use super::waiting;
 
-/// Starts the pair, says where it is, and obeys until the person has had enough. Ctrl-C is `interrupt`'s.
+/// Starts the pair, says where it is, and obeys until the person has had enough. Ctrl-C is
+/// `interrupt`'s.
 pub fn run(pair: &mut Pair) -> Result<()> {
     let step = waiting("boot", "both boxes");
     let boots = pair.start()?;
@@ -49,8 +51,7 @@ fn without_terminal() {
 enum Order {
     Kill(Side),
     Power(Side),
-    Cut(Cable),
-    Join(Cable),
+    Wire(Cable, Fault),
     Status,
     Where,
     Quit,
@@ -59,8 +60,13 @@ enum Order {
 const HELP: &str = "\
 kill a|b          cut a box's power          power a|b     give it back
 cut CABLE         lan-a, lan-b, crossover    join CABLE    mend it
+slow CABLE MS     each frame takes so long   lossy CABLE PERCENT
 status            what the boxes say         where         the ports again
 quit              end everything (also Ctrl-C)";
+
+/// Longer than any timeout that a person has the patience to watch.
+const DELAY_MS_MAX: u64 = 60_000;
+const PPM_PER_PERCENT: u32 = 10_000;
 
 impl Order {
     /// `None` for an empty line; otherwise what is wrong, in words.
@@ -71,8 +77,16 @@ impl Order {
             [] => return Ok(None),
             ["kill", side] => Order::Kill(side_named(side)?),
             ["power", side] => Order::Power(side_named(side)?),
-            ["cut", name] => Order::Cut(cable(name)?),
-            ["join", name] => Order::Join(cable(name)?),
+            ["cut", name] => Order::Wire(cable(name)?, Fault::CUT),
+            ["join", name] => Order::Wire(cable(name)?, Fault::NONE),
+            ["slow", name, ms] => {
+                let delay = Duration::from_millis(number_up_to(ms, DELAY_MS_MAX)?);
+                Order::Wire(cable(name)?, Fault::delay(delay))
+            }
+            ["lossy", name, percent] => {
+                let loss_ppm = number_up_to(percent, 100)? as u32 * PPM_PER_PERCENT;
+                Order::Wire(cable(name)?, Fault::loss_ppm(loss_ppm))
+            }
             ["status"] => Order::Status,
             ["where"] => Order::Where,
             ["quit" | "exit"] => Order::Quit,
@@ -89,13 +103,30 @@ fn side_named(name: &str) -> Result<Side, String> {
     }
 }
 
+fn number_up_to(word: &str, max: u64) -> Result<u64, String> {
+    let number = word.parse().ok().filter(|number| *number <= max);
+    number.ok_or_else(|| format!("{word:?} is no number from 0 to {max}"))
+}
+
+fn in_words(fault: Fault) -> String {
+    match fault {
+        Fault { cut: true, .. } => "is cut".to_owned(),
+        Fault { loss_ppm: 1.., .. } => format!("loses {} %", fault.loss_ppm / PPM_PER_PERCENT),
+        Fault::NONE => "is good".to_owned(),
+        _ => format!("takes {} ms", fault.delay.as_millis()),
+    }
+}
+
 /// Does it and says how it went; nothing that a person types ends the demo but `quit`.
 fn obey(pair: &mut Pair, order: Order) {
     let said = match order {
         Order::Kill(side) => pair.kill(side).map(|_| format!("box {side} has no power")),
         Order::Power(side) => pair.power_on(side).map(|_| format!("box {side} starts")),
-        Order::Cut(cable) => pair.set_cable(cable, false).map(|()| format!("{cable} is cut")),
-        Order::Join(cable) => pair.set_cable(cable, true).map(|()| format!("{cable} is good")),
+        Order::Wire(cable, fault) => pair
+            .rack()
+            .set_fault(cable, fault)
+            .map(|()| format!("{cable} {}", in_words(fault)))
+            .map_err(Into::into),
         Order::Status => Ok(status(pair)),
         Order::Where => Ok(welcome(pair)),
         Order::Quit => return,
@@ -121,9 +152,9 @@ fn status(pair: &mut Pair) -> String {
     }
     if let Ok(stats) = pair.rack().stats() {
         for (way, fault, stats) in stats.ways {
-            let bad = if fault.cut { "  CUT" } else { "" };
             let (frames, lost) = (stats.frames, stats.lost);
-            text += &format!("{:14} {frames} frames, {lost} lost{bad}\n", format!("{way:?}"));
+            let way = format!("{way:?}");
+            text += &format!("{way:14} {frames} frames, {lost} lost; {}\n", in_words(fault));
         }
     }
     text.trim_end().to_owned()
@@ -167,8 +198,14 @@ mod tests {
             ("", Ok(None)),
             (" kill  a ", Ok(Some(Order::Kill(Side::A)))),
             ("power b", Ok(Some(Order::Power(Side::B)))),
-            ("cut crossover", Ok(Some(Order::Cut(Cable::Crossover)))),
-            ("join lan-b", Ok(Some(Order::Join(Cable::LanB)))),
+            ("cut crossover", Ok(Some(Order::Wire(Cable::Crossover, Fault::CUT)))),
+            ("join lan-b", Ok(Some(Order::Wire(Cable::LanB, Fault::NONE)))),
+            ("lossy lan-a 3", Ok(Some(Order::Wire(Cable::LanA, Fault::loss_ppm(30_000))))),
+            (
+                "slow crossover 20",
+                Ok(Some(Order::Wire(Cable::Crossover, Fault::delay(Duration::from_millis(20))))),
+            ),
+            ("lossy lan-a 101", Err("\"101\" is no number from 0 to 100".to_owned())),
             ("status", Ok(Some(Order::Status))),
             ("exit", Ok(Some(Order::Quit))),
             ("help", Err(HELP.to_owned())),

@@ -2,7 +2,8 @@
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Letters and digits that nobody mistakes for one another; 32 of them, so that a byte chooses evenly.
+/// Letters and digits that nobody mistakes for one another; 32 of them, so that a byte chooses
+/// evenly.
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789Z";
 
 /// A word of so many characters, five random bits each.

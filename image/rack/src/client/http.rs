@@ -46,7 +46,8 @@ impl Http {
     fn ask(&self, method: &str, path: &str, json: Option<&str>) -> Result<Reply> {
         let mut stream = Stream::tls("HTTP", self.address, self.limit)?;
         let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {}\r\nConnection: close\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {}\r\n\
+             Connection: close\r\n",
             self.address, self.authorization
         );
         if let Some(json) = json {

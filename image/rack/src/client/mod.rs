@@ -1,6 +1,8 @@
-//! Small typed clients for what a box serves: SMTP, IMAP and HTTPS. They are strict, so that a server's slip shows.
+//! Small typed clients for what a box serves: SMTP, IMAP and HTTPS. They are strict, so that a
+//! server's slip shows.
 //!
-//! They block, take a time limit for each answer, and say what they expected when something else came.
+//! They block, take a time limit for each answer, and say what they expected when something else
+//! came.
 
 mod http;
 mod imap;

@@ -82,7 +82,8 @@ impl Smtp {
     }
 
     /// Delivers one message. Its lines must end in CRLF; its dots are stuffed here. It is sent as
-    /// [`as_sent`] says, and announced as 8-bit (RFC 6152) when it is that and the server offers it.
+    /// [`as_sent`] says, and announced as 8-bit (RFC 6152) when it is that and the server offers
+    /// it.
     pub fn deliver(
         &mut self,
         from: &str,
@@ -177,8 +178,8 @@ impl Smtp {
     }
 }
 
-/// What a server gets when this client sends `file`: the same bytes, but each line ends in CRLF, the last one too.
-/// Bare CR and NUL stay: it is the server's to refuse them.
+/// What a server gets when this client sends `file`: the same bytes, but each line ends in CRLF,
+/// the last one too. Bare CR and NUL stay: it is the server's to refuse them.
 pub fn as_sent(file: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(file.len() + file.len() / 32 + 2);
     let mut previous = 0;

@@ -1,6 +1,7 @@
 //! The running rack: one thread that moves every frame, and the handle by which others talk to it.
 //!
-//! All of it is one single-threaded runtime, so that the wiring needs no locks and a frame takes no detour.
+//! All of it is one single-threaded runtime, so that the wiring needs no locks and a frame takes no
+//! detour.
 
 mod nic;
 pub mod wiring;

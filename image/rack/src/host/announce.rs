@@ -1,10 +1,10 @@
 //! Address announcements: what makes a client find the survivor.
 //!
-//! A box that takes an address over says so by gratuitous ARP, in request and in reply form: sender and target
-//! are the address itself. smoltcp looks only at ARP that asks for, or is addressed to, one of its own addresses,
-//! so a client host on it would go on talking to the dead box until its cache expires. Each announcement is
-//! therefore turned into a reply to this host, which smoltcp believes at once, as an ordinary client would
-//! believe the announcement (RFC 826; RFC 5227 §3).
+//! A box that takes an address over says so by gratuitous ARP, in request and in reply form: sender
+//! and target are the address itself. smoltcp looks only at ARP that asks for, or is addressed to,
+//! one of its own addresses, so a client host on it would go on talking to the dead box until its
+//! cache expires. Each announcement is therefore turned into a reply to this host, which smoltcp
+//! believes at once, as an ordinary client would believe the announcement (RFC 826; RFC 5227 §3).
 
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, Ipv4Address,

@@ -1,4 +1,5 @@
-//! Ports: a local port that leads to an address on the LAN, and a port of the host that leads to a local one.
+//! Ports: a local port that leads to an address on the LAN, and a port of the host that leads to a
+//! local one.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -1,7 +1,7 @@
 //! A host on the rack's LAN with a TCP stack of its own: the demo's and the tests' client.
 //!
-//! Local programs reach the boxes through it: a connection to a forwarded `127.0.0.1` port becomes a connection
-//! from this host to an address on the LAN, and fails when that one fails.
+//! Local programs reach the boxes through it: a connection to a forwarded `127.0.0.1` port becomes
+//! a connection from this host to an address on the LAN, and fails when that one fails.
 
 mod announce;
 mod bridge;

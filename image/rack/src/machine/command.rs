@@ -126,8 +126,8 @@ fn disk(line: &mut Line, config: &MachineConfig) {
     line.pair("-device", "virtio-blk-pci,drive=disk,bootindex=0");
 }
 
-/// One syntax for all versions since 7.2: what differs among them is only how to connect again, and a box's
-/// socket never needs that, because the rack outlives it.
+/// One syntax for all versions since 7.2: what differs among them is only how to connect again, and
+/// a box's socket never needs that, because the rack outlives it.
 fn network(line: &mut Line, id: &str, nic: Nic, socket: &impl Fn(Nic) -> PathBuf) {
     let stream = format!("stream,id={id},server=off,addr.type=unix,addr.path=");
     line.pair("-netdev", path_option(&stream, &socket(nic), ""));

@@ -1,8 +1,8 @@
 //! A QEMU process that cannot outlive this one.
 //!
-//! A killed or crashed program runs no destructors, so the kernel is asked to kill QEMU when its parent goes
-//! (PR_SET_PDEATHSIG, set by `setpriv` between fork and exec). "Parent" is the thread that forked: all are
-//! therefore started by one thread that lives as long as this process.
+//! A killed or crashed program runs no destructors, so the kernel is asked to kill QEMU when its
+//! parent goes (PR_SET_PDEATHSIG, set by `setpriv` between fork and exec). "Parent" is the thread
+//! that forked: all are therefore started by one thread that lives as long as this process.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -13,7 +13,8 @@ use super::ledger::{Ledger, Reading};
 /// How many messages are asked for at once.
 const BATCH: usize = 20;
 const POLL: Duration = Duration::from_millis(200);
-/// How long a mailbox may stay behind what was promised before the missing messages count as missing.
+/// How long a mailbox may stay behind what was promised before the missing messages count as
+/// missing.
 const SETTLE: Duration = Duration::from_secs(60);
 /// How often a reading is begun again when its connection breaks.
 const ATTEMPTS: usize = 5;
@@ -23,7 +24,8 @@ const ATTEMPTS: usize = 5;
 pub struct Collected {
     /// What the ledger says to it.
     pub reading: Reading,
-    /// From the first look at a mailbox to the moment when all that was promised stood in it; the longest.
+    /// From the first look at a mailbox to the moment when all that was promised stood in it; the
+    /// longest.
     pub lag: Duration,
 }
 

@@ -1,4 +1,5 @@
-//! One round of deliveries: several connections at once, each going on until its message is answered.
+//! One round of deliveries: several connections at once, each going on until its message is
+//! answered.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +35,8 @@ pub struct Round {
     pub unanswered: usize,
     /// Refusals for now (4xx); each was tried again.
     pub refused_for_now: usize,
-    /// Deliveries that nobody answered for as long as the demo's patience lasts, and the last that was heard.
+    /// Deliveries that nobody answered for as long as the demo's patience lasts, and the last that
+    /// was heard.
     pub given_up: Vec<(usize, String)>,
     /// The longest time in which no message was acknowledged.
     pub longest_pause_seconds: f64,
@@ -43,7 +45,8 @@ pub struct Round {
 /// How long a client waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Delivers what `numbers` names. When `after` of them are answered, runs `meanwhile` beside the rest.
+/// Delivers what `numbers` names. When `after` of them are answered, runs `meanwhile` beside the
+/// rest.
 pub fn round<T>(
     sending: &Sending<'_>,
     ledger: &mut Ledger<'_>,
@@ -189,7 +192,8 @@ impl<'a, 'ledger> Shared<'a, 'ledger> {
         }
     }
 
-    /// A sender that panicked has left numbers that are still right, and its panic ends the round anyway.
+    /// A sender that panicked has left numbers that are still right, and its panic ends the round
+    /// anyway.
     fn lock(&self) -> MutexGuard<'_, Tally<'a, 'ledger>> {
         self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

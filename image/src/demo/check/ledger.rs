@@ -1,7 +1,9 @@
-//! What was sent to whom, what the servers answered, and what was found: the arithmetic of "nothing lost".
+//! What was sent to whom, what the servers answered, and what was found: the arithmetic of "nothing
+//! lost".
 //!
-//! Each delivery has a sender address of its own, which the server repeats in `Return-Path`. So each message in a
-//! mailbox names the delivery it came from, also when the same text was delivered many times.
+//! Each delivery has a sender address of its own, which the server repeats in `Return-Path`. So
+//! each message in a mailbox names the delivery it came from, also when the same text was delivered
+//! many times.
 //!
 //! | answers | found | verdict |
 //! |---|---|---|
@@ -39,8 +41,8 @@ pub struct Ledger<'a> {
     deliveries: Vec<Delivery>,
 }
 
-/// What one reading of all mailboxes shows. Numbers of deliveries, but for `altered`, which also counts messages
-/// that belong to none.
+/// What one reading of all mailboxes shows. Numbers of deliveries, but for `altered`, which also
+/// counts messages that belong to none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Acknowledged and there, unchanged.
@@ -108,7 +110,8 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    /// Compares with what was found: one number per message of each account, or what is wrong with it.
+    /// Compares with what was found: one number per message of each account, or what is wrong with
+    /// it.
     pub fn compare(&self, found: impl IntoIterator<Item = Result<usize, String>>) -> Reading {
         let mut times = BTreeMap::<usize, usize>::new();
         let mut reading = Reading::default();
@@ -171,7 +174,8 @@ fn sender_number(found: &[u8]) -> Option<usize> {
     if domain == SENDERS { local.strip_prefix('d')?.parse().ok() } else { None }
 }
 
-/// Whether these are whole header fields that a receiving server adds (RFC 5321 §4.4), and no others.
+/// Whether these are whole header fields that a receiving server adds (RFC 5321 §4.4), and no
+/// others.
 fn is_trace(bytes: &[u8]) -> bool {
     if !bytes.is_empty() && !bytes.ends_with(b"\r\n") {
         return false;

@@ -2,8 +2,8 @@
 //!
 //! 1. Both boxes start; accounts are made.
 //! 2. Every message goes to a, and is read back from b.
-//! 3. Every message goes to a again, and in the middle a loses its power. The clients go on at a's address; then
-//!    every message with a `250` must be there.
+//! 3. Every message goes to a again, and in the middle a loses its power. The clients go on at a's
+//!    address; then every message with a `250` must be there.
 //! 4. a gets power, catches up, both boxes have the same digest, and a shows every message itself.
 //! 5. Steps 3 and 4 with b.
 
@@ -29,7 +29,8 @@ use super::pair::{PATIENCE, Pair};
 use super::waiting;
 use crate::progress::Step;
 
-/// A round with a power cut has at least so many deliveries: a handful would be over before the cut.
+/// A round with a power cut has at least so many deliveries: a handful would be over before the
+/// cut.
 const ROUND_MIN: usize = 400;
 const POLL: Duration = Duration::from_millis(250);
 
