@@ -30,6 +30,8 @@ pub trait Disk: Send + Sync + 'static {
     fn sync_dir(&self) -> io::Result<()>;
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     fn remove(&self, name: &str) -> io::Result<()>;
+    /// What is read of this file next should come from the disk, not from memory. A hint.
+    fn forget_cached(&self, _file: &Self::File) {}
     /// What an unprivileged program may still write here, bytes.
     fn free_bytes(&self) -> io::Result<u64>;
 }

@@ -34,6 +34,17 @@ pub enum Error {
     #[error("{file} has format version {got}, this program knows {known}")]
     Version { file: String, got: u32, known: u32 },
 
+    // The peer.
+    /// A gap to append stands for records of which this log holds some already, and those are others.
+    #[error(
+        "the gap at {address:?} does not fit: the {held} records held here are not its beginning"
+    )]
+    Diverged { address: Address, held: u64 },
+
+    /// What should take the place of a damaged record is not that record.
+    #[error("{address:?} is not mended: {reason}")]
+    Unfit { address: Option<Address>, reason: &'static str },
+
     // The caller.
     /// The records of a writer come in order, each once.
     #[error("{address:?} is not the next of its writer: expected index {expected}")]
@@ -44,6 +55,10 @@ pub enum Error {
     /// Asked for a record that this log does not hold.
     #[error("{address:?} is not held here: the log has {held} records of that writer")]
     NotHeld { address: Address, held: u64 },
+    /// The record was dead and is gone. At its own position nothing is; given for an address, the position
+    /// is that of the gap which stands for it.
+    #[error("the record at {position} was reclaimed")]
+    Reclaimed { position: Position, address: Option<Address> },
     #[error("position {position} is not before the end {end}")]
     BeyondEnd { position: Position, end: Position },
     /// More than [`crate::limits::UNWRITTEN_BYTES_MAX`] wait for the disk: append again after a flush.

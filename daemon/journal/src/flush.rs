@@ -11,6 +11,8 @@
 
 use std::sync::{Arc, MutexGuard};
 
+use record::Address;
+
 use crate::disk::Disk;
 use crate::error::{Error, disk_error};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
@@ -42,6 +44,21 @@ impl<D: Disk> Log<D> {
         let done = self.write_batch(&mut tail);
         if let Err(error) = &done
             && !matches!(error, Error::DiskFull { .. } | Error::Broken(_))
+        {
+            self.lock().broken = Some(error.clone());
+        }
+        done
+    }
+
+    /// Seals the newest segment as it is, so that it can be rewritten.
+    pub(crate) fn seal(&self) -> Result<(), Error> {
+        let mut tail = self.tail.lock().expect("no thread panics while it writes");
+        if let Some(error) = &self.lock().broken {
+            return Err(Error::Broken(Box::new(error.clone())));
+        }
+        let done = self.roll(&mut tail);
+        if let Err(error) = &done
+            && !matches!(error, Error::DiskFull { .. })
         {
             self.lock().broken = Some(error.clone());
         }
@@ -99,14 +116,16 @@ impl<D: Disk> Log<D> {
         let mut state = self.lock();
         for one in batch {
             let entry = ENTRY_HEAD_BYTES + one.frame.len();
-            state.live.index.push(one.address, entry);
+            state.live.index.push(one.span, entry);
             state.unwritten.pop_front();
-            state.unwritten_at.remove(&one.address);
+            for address in one.span.addresses() {
+                state.unwritten_at.remove(&address);
+            }
             state.unwritten_bytes -= one.frame.len();
             state.note_run(one);
             tail.data_end += entry as u64;
-            let mark = Mark { count: one.address.index + 1, hash: one.hash };
-            tail.table.insert(one.address.writer, mark);
+            let mark = Mark { count: one.span.end(), hash: one.hash };
+            tail.table.insert(one.span.first.writer, mark);
         }
         state.synced += batch.len() as u64;
         Position(state.synced)
@@ -114,14 +133,15 @@ impl<D: Disk> Log<D> {
 
     /// Seals the segment, all of which is durable, and begins the next.
     fn roll(&self, tail: &mut Tail<D>) -> Result<(), Error> {
-        let header = Header { log_id: self.id, first: self.synced().0, table: tail.table.clone() };
+        let (first, table) = (self.synced().0, tail.table.clone());
+        let header = Header { log_id: self.id, first, table, ..Header::default() };
         let made = match self.take_spare() {
             Some(spare) => name_segment(&self.disk, spare, SPARE_FILE, &header),
             None => create_segment(&self.disk, &header),
         };
         self.spare_named();
         let file = Arc::new(made?);
-        let index = SegmentIndex::new(header.data_start());
+        let index = SegmentIndex::new(header.data_start(), 0);
         let live = Live { first: header.first, file: file.clone(), index };
         let old = replace_live(self.lock(), live);
         *tail = Tail {
@@ -155,9 +175,10 @@ impl<D: Disk> State<D> {
     /// Notes that the live segment holds records of this writer, from this one on.
     fn note_run(&mut self, one: &Unwritten) {
         let segment = self.live.first;
-        let held = self.writers.entry(one.address.writer).or_default();
+        let Address { writer, index } = one.span.first;
+        let held = self.writers.entry(writer).or_default();
         if held.runs.last().is_none_or(|run| run.segment != segment) {
-            held.runs.push(Run { first_index: one.address.index, segment });
+            held.runs.push(Run { first_index: index, segment });
         }
     }
 }
@@ -168,6 +189,7 @@ fn replace_live<D: Disk>(mut state: MutexGuard<'_, State<D>>, live: Live<D>) -> 
         first: old.first,
         records: old.index.records(),
         bytes: old.index.data_end(),
+        generation: 0,
     });
     old
 }

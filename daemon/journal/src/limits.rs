@@ -41,4 +41,29 @@ pub const ZERO_SYNC_BYTES: u64 = 4 * 1024 * 1024;
 /// The committer tries again after this long when the disk was full.
 pub const FULL_RETRY_MS: u64 = 1000;
 
+/// A sealed segment is rewritten when what is alive of its records is at most this share, percent.
+pub const RECLAIM_LIVE_PERCENT_MAX: u64 = 50;
+
+/// A segment with more ranges of dropped records than this is left as it is: its header must stay small.
+pub const DROPPED_RANGES_MAX: usize = 500_000;
+
+/// What the entry of a gap takes, bytes, besides its hashes; for estimates.
+pub const GAP_ENTRY_BYTES: u64 = 112;
+
+/// One gap stands for at most so many records: 64 KiB of hashes.
+pub const GAP_RECORDS_MAX: u64 = 8192;
+
+/// Gaps are joined while what they have seen names no more writers than this.
+pub const GAP_WRITERS_MAX: usize = 1024;
+
+/// Every record is read and checked this often, seconds: the pace for [`crate::Log::scrub_step`].
+pub const SCRUB_ROUND_S: u64 = 7 * 24 * 3600;
+
+/// A step of the scrub ends when it has found this many damaged records.
+pub const SCRUB_DAMAGED_MAX: usize = 256;
+
+/// Whoever looks for reclaimable segments need not do so more often, seconds.
+pub const RECLAIM_INTERVAL_S: u64 = 3600;
+
+const _: () = assert!(DROPPED_RANGES_MAX * 8 < HEADER_BYTES_MAX / 2);
 const _: () = assert!(FRAME_BYTES_MAX < WINDOW_BYTES && FRAME_BYTES_MAX < BATCH_BYTES_MAX);

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use record::{Address, Record, Vector, Writer};
+use record::{Address, Op, Record, Vector, Writer};
 
 use crate::disk::Disk;
 use crate::error::{Damage, Error};
+use crate::gap;
 use crate::limits::{SEGMENT_BYTES, SEGMENT_BYTES_MAX, UNWRITTEN_BYTES_MAX};
 use crate::read::Cache;
 use crate::segment::entry::{FrameHead, chain};
 use crate::segment::header::Table;
-use crate::segment::index::SegmentIndex;
+use crate::segment::index::{SegmentIndex, Span};
 use crate::spare::Spare;
 
 /// The place of a record in this box's log, counted from 0, for ever. The peer's log has other positions.
@@ -75,6 +76,10 @@ pub struct Log<D: Disk> {
     /// With `spare`: the spare was used.
     pub(crate) spare_used: Condvar,
     pub(crate) cache: Mutex<Cache<D>>,
+    /// Held by whoever rewrites sealed segments. Taken before `tail`.
+    pub(crate) upkeep: Mutex<()>,
+    /// The position that the scrub checks next.
+    pub(crate) scrubbed: Mutex<u64>,
 }
 
 /// What readers and appenders share.
@@ -111,7 +116,8 @@ pub(crate) struct Run {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Unwritten {
-    pub(crate) address: Address,
+    /// More than one record for a gap; from the first on that was not held before.
+    pub(crate) span: Span,
     pub(crate) frame: Arc<[u8]>,
     /// Running hash, this record included.
     pub(crate) hash: u64,
@@ -120,8 +126,11 @@ pub(crate) struct Unwritten {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sealed {
     pub(crate) first: u64,
+    /// Dropped ones included.
     pub(crate) records: u32,
     pub(crate) bytes: u64,
+    /// How many times it was rewritten.
+    pub(crate) generation: u32,
 }
 
 /// The segment that grows.
@@ -150,15 +159,24 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// [`Error::OutOfTurn`], [`Error::Backlog`], [`Error::Broken`]; nothing is taken in then.
     pub fn append(&self, record: &Record) -> Result<Position, Error> {
-        self.check_turn(record.address())?;
-        self.take_in(record.address(), record.encode().into())
+        if let Op::Gap { .. } = record.op {
+            return self.append_frame(&record.encode());
+        }
+        // Before the work of encoding.
+        let address = record.address();
+        self.lock().check_turn(address, address.index.saturating_add(1), false)?;
+        let frame = record.encode().into();
+        self.take_in(FrameHead { address, length: 0, gap: None }, frame)
     }
 
     /// Like [`Log::append`] for a frame as it came over the cable: its bytes are kept as they are, also
-    /// when this version cannot read all of what they say.
+    /// when this version cannot read all of what they say. A gap that begins with records held here is
+    /// taken in when they are the ones that it stands for, by its running hashes; it has one position and
+    /// counts for those that were not held.
     ///
     /// # Errors
-    /// As [`Log::append`], and [`Error::Frame`] or [`Error::Damaged`] when it is not exactly one whole frame.
+    /// As [`Log::append`], and [`Error::Frame`] or [`Error::Damaged`] when it is not exactly one whole
+    /// frame; [`Error::Diverged`] for a gap.
     pub fn append_frame(&self, frame: &[u8]) -> Result<Position, Error> {
         let head = FrameHead::read(frame).map_err(|damage| match damage {
             Damage::Frame(error) => Error::Frame(error),
@@ -167,7 +185,7 @@ impl<D: Disk> Log<D> {
         if head.length != frame.len() {
             return Err(record::FrameError::Length { got: frame.len() }.into());
         }
-        self.take_in(head.address, frame.into())
+        self.take_in(head, frame.into())
     }
 
     /// Everything up to here survives a power cut.
@@ -243,23 +261,28 @@ impl<D: Disk> Log<D> {
         self.state.lock().expect("no thread panics while it holds the log's state")
     }
 
-    /// Before the work of encoding.
-    fn check_turn(&self, address: Address) -> Result<(), Error> {
-        self.lock().check_turn(address)
-    }
-
-    fn take_in(&self, address: Address, frame: Arc<[u8]>) -> Result<Position, Error> {
+    fn take_in(&self, head: FrameHead, frame: Arc<[u8]>) -> Result<Position, Error> {
+        let FrameHead { address, gap, .. } = head;
         let mut state = self.lock();
-        state.check_turn(address)?;
+        state.check_turn(address, head.end(), gap.is_some())?;
         let position = state.end;
-        let held = state.writers.entry(address.writer).or_default();
-        held.count += 1;
-        held.hash = chain(held.hash, &frame);
-        let hash = held.hash;
+        let before = state.writers.get(&address.writer);
+        let (held, hash) = before.map_or((0, 0), |held| (held.count, held.hash));
+        let hash = match gap {
+            None => chain(hash, &frame),
+            Some(gap) if gap::hash_before(&frame, gap, held - address.index) == Some(hash) => {
+                gap.running_hash
+            }
+            Some(_) => return Err(Error::Diverged { address, held }),
+        };
+        let first = Address { writer: address.writer, index: held };
+        let span = Span { first, records: head.end() - held };
+        let after = state.writers.entry(address.writer).or_default();
+        (after.count, after.hash) = (head.end(), hash);
         state.end += 1;
         state.unwritten_bytes += frame.len();
-        state.unwritten_at.insert(address, position);
-        state.unwritten.push_back(Unwritten { address, frame, hash });
+        state.unwritten_at.extend(span.addresses().map(|address| (address, position)));
+        state.unwritten.push_back(Unwritten { span, frame, hash });
         drop(state);
         self.work.notify_one();
         Ok(Position(position))
@@ -271,12 +294,14 @@ impl<D: Disk> State<D> {
         self.writers.get(&writer).map_or(0, |held| held.count)
     }
 
-    fn check_turn(&self, address: Address) -> Result<(), Error> {
+    /// Are records from `address` to `end` the next? Only a gap may begin with records that are held.
+    fn check_turn(&self, address: Address, end: u64, gap: bool) -> Result<(), Error> {
         if let Some(error) = &self.broken {
             return Err(Error::Broken(Box::new(error.clone())));
         }
         let expected = self.count(address.writer);
-        if address.index != expected {
+        let fits = address.index == expected || (gap && address.index < expected && expected < end);
+        if !fits {
             return Err(Error::OutOfTurn { address, expected });
         }
         if self.unwritten_bytes >= UNWRITTEN_BYTES_MAX {

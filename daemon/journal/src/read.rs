@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use record::{Address, Record, Vector, Writer};
+use record::{Address, Op, Record, Vector, Writer};
 
 use crate::disk::Disk;
 use crate::error::{Damage, Error, disk_error};
+use crate::gap::hash_before;
 use crate::limits::{INDEX_CACHE_BYTES_MAX, INDEX_FILE_BYTES_MAX, OPEN_SEGMENTS_MAX};
 use crate::log::{Held, Log, Position, Sealed, State};
-use crate::segment::entry::{ENTRY_HEAD_BYTES, Salt};
+use crate::scan::ScannedFrame;
+use crate::segment::entry::{ENTRY_HEAD_BYTES, FrameHead, Salt};
 use crate::segment::header::{Header, Table};
 use crate::segment::index::{Place, SegmentIndex};
 use crate::segment::survey::Survey;
@@ -18,7 +20,7 @@ impl<D: Disk> Log<D> {
     /// A record, from memory when it waits for the disk still.
     ///
     /// # Errors
-    /// [`Error::NotHeld`]; [`Error::Damaged`]; [`Error::Disk`].
+    /// [`Error::NotHeld`]; [`Error::Reclaimed`]; [`Error::Damaged`]; [`Error::Disk`].
     pub fn read(&self, address: Address) -> Result<Record, Error> {
         let Some(position) = self.position_of(address)? else {
             let held = self.count(address.writer);
@@ -28,19 +30,30 @@ impl<D: Disk> Log<D> {
             Error::Damaged { position, damage, .. } => {
                 Error::Damaged { position, address: Some(address), damage }
             }
+            Error::Reclaimed { position, .. } => {
+                Error::Reclaimed { position, address: Some(address) }
+            }
             other => other,
         };
         let record = self.read_at(position).map_err(named)?;
-        if record.address() != address {
-            return Err(damaged(position, Some(address), Damage::Entry));
+        let Address { writer, index } = record.address();
+        match record.op {
+            Op::Gap { count, .. }
+                if writer == address.writer
+                    && (index..index.saturating_add(count)).contains(&address.index) =>
+            {
+                Err(Error::Reclaimed { position, address: Some(address) })
+            }
+            _ if record.address() == address => Ok(record),
+            _ => Err(damaged(position, Some(address), Damage::Entry)),
         }
-        Ok(record)
     }
 
-    /// The record at a position.
+    /// The record at a position; a gap is one. The last record before [`Log::end`] is never reclaimed
+    /// without a gap at its position.
     ///
     /// # Errors
-    /// [`Error::BeyondEnd`]; [`Error::Damaged`]; [`Error::Disk`].
+    /// [`Error::BeyondEnd`]; [`Error::Reclaimed`]; [`Error::Damaged`]; [`Error::Disk`].
     pub fn read_at(&self, position: Position) -> Result<Record, Error> {
         decode(position, &self.frame(position)?)
     }
@@ -59,10 +72,41 @@ impl<D: Disk> Log<D> {
                     .map_err(disk_error("read", &segment_file(spot.segment)))?;
                 Ok(check_entry(self.id, &spot, position, &entry)?.into())
             }
+            Location::Dropped { .. } => Err(Error::Reclaimed { position, address: None }),
         }
     }
 
-    /// Where a record is; `None` when it is not held.
+    /// The first frame at this position or behind it; `None` at the end. What was reclaimed is passed over.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], with the position; [`Error::Disk`].
+    pub fn frame_from(&self, position: Position) -> Option<ScannedFrame> {
+        let mut at = position;
+        while at < self.end() {
+            match self.locate(at) {
+                Ok(Location::Dropped { next }) => at = next,
+                Ok(_) => return Some(self.frame(at).map(|frame| (at, frame))),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        None
+    }
+
+    /// The frame that holds a record, or the gap which stands for it: what a peer is sent that asks for it.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`]; [`Error::Damaged`]; [`Error::Disk`].
+    pub fn frame_of(&self, address: Address) -> Result<Arc<[u8]>, Error> {
+        let held = self.count(address.writer);
+        let position = self.position_of(address)?.ok_or(Error::NotHeld { address, held })?;
+        match self.frame(position) {
+            // A gap moved on between the two.
+            Err(Error::Reclaimed { .. }) => self.frame_of(address),
+            other => other,
+        }
+    }
+
+    /// Where a record is, or the gap which stands for it; `None` when it is not held.
     ///
     /// # Errors
     /// [`Error::Disk`] when the side index cannot be read or built; [`Error::Damaged`] when the segment is
@@ -112,7 +156,8 @@ impl<D: Disk> Log<D> {
         Ok(lowest)
     }
 
-    /// The running hash over the first `count` records of a writer: equal on two boxes that hold the same.
+    /// The running hash over the first `count` records of a writer: equal on two boxes that hold the same,
+    /// reclaimed or not.
     ///
     /// # Errors
     /// [`Error::NotHeld`]; [`Error::Damaged`], also where the hash was lost with a damaged record;
@@ -126,6 +171,15 @@ impl<D: Disk> Log<D> {
         let Some(position) = self.position_of(address)? else {
             return Err(Error::NotHeld { address, held: self.count(writer) });
         };
+        // Not the last record of what is there: inside of a gap, which knows its hashes.
+        if self.position_of(Address { writer, index: count })? == Some(position) {
+            let frame = self.frame_of(address)?;
+            let head = FrameHead::read(&frame);
+            let head = head.map_err(|damage| damaged(position, Some(address), damage))?;
+            let nth = count.checked_sub(head.address.index);
+            let hash = head.gap.zip(nth).and_then(|(gap, nth)| hash_before(&frame, gap, nth));
+            return hash.ok_or(damaged(position, Some(address), Damage::Entry));
+        }
         match self.locate(position)? {
             Location::Memory(_) => {
                 let state = self.lock();
@@ -137,6 +191,8 @@ impl<D: Disk> Log<D> {
                 // Written in the meantime.
                 self.running_hash(writer, count)
             }
+            // It became a part of a gap in the meantime.
+            Location::Dropped { .. } => self.running_hash(writer, count),
             Location::Disk(spot) => {
                 let mut head = [0; ENTRY_HEAD_BYTES + 12];
                 self.disk
@@ -161,51 +217,59 @@ impl<D: Disk> Log<D> {
         if position.0 >= state.live.first {
             let (live, segment) = (&state.live, state.live.first);
             let (index, file) = (&live.index, live.file.clone());
-            return Spot::of(index, file, segment, position).map(Location::Disk);
+            return Spot::of(index, file, segment, position);
         }
         let segment = state.sealed_before(position).map(|sealed| sealed.first);
         drop(state);
         let segment = segment.ok_or(damaged(position, None, Damage::NoSegment))?;
         let opened = self.opened(segment)?;
-        Spot::of(&opened.index, opened.file.clone(), segment, position).map(Location::Disk)
+        Spot::of(&opened.index, opened.file.clone(), segment, position)
     }
 
-    /// A sealed segment with its index, from the cache when it is there.
-    fn opened(&self, first: u64) -> Result<Arc<Opened<D>>, Error> {
+    /// A sealed segment with its index, from the cache when it is there. It stays readable, and the same,
+    /// when the segment is rewritten meanwhile.
+    pub(crate) fn opened(&self, first: u64) -> Result<Arc<Opened<D>>, Error> {
         if let Some(opened) = self.cache().get(first) {
             return Ok(opened);
         }
         let name = segment_file(first);
         let file = self.disk.open(&name).map_err(disk_error("open", &name))?;
-        let records = self.lock().records_of(first);
-        let index = match self.kept_index(first, records) {
+        let (records, known) = self.lock().sealed_at(first);
+        // The file may be a newer one than the state tells of yet. With a lost header, it is not.
+        let header = Header::read(&self.disk, &file, &name);
+        let generation = header.as_ref().map_or(known, |header| header.generation);
+        let index = match self.kept_index(first, records, generation) {
             Some(index) => index,
-            None => self.rebuild_index(&file, &name, first, records)?,
+            None => self.rebuild_index(&file, &name, &header?, records)?,
         };
         let opened = Arc::new(Opened { file: Arc::new(file), index });
-        self.cache().insert(first, opened.clone());
+        let state = self.lock();
+        if state.sealed_at(first).1 == generation {
+            self.cache().insert(first, opened.clone());
+        }
+        drop(state);
         Ok(opened)
     }
 
-    fn kept_index(&self, first: u64, records: u32) -> Option<SegmentIndex> {
+    fn kept_index(&self, first: u64, records: u32, generation: u32) -> Option<SegmentIndex> {
         let file = self.disk.open(&index_file(first)).ok()?;
         let length = self.disk.length(&file).ok().filter(|n| *n <= INDEX_FILE_BYTES_MAX)?;
         let mut bytes = vec![0; length as usize];
         self.disk.read_at(&file, 0, &mut bytes).ok()?;
-        SegmentIndex::decode(&bytes, self.id, first, records)
+        SegmentIndex::decode(&bytes, self.id, first, records, generation)
     }
 
     fn rebuild_index(
         &self,
         file: &D::File,
         name: &str,
-        first: u64,
+        header: &Header,
         records: u32,
     ) -> Result<SegmentIndex, Error> {
-        let header = Header::read(&self.disk, file, name)?;
+        let first = header.first;
         let after = self.table_after(first, records)?;
-        let survey = Survey::of(&self.disk, file, name, &header)?;
-        let verdict = survey.judge_sealed(&header, records, &after);
+        let survey = Survey::of(&self.disk, file, name, header)?;
+        let verdict = survey.judge_sealed(header, records, &after);
         if verdict.damaged.is_empty() {
             tracing::info!(file = name, "a side index was built anew");
             self.keep_index_file(first, &verdict.index.encode(self.id, first));
@@ -217,7 +281,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// What was held when the segment after `first` began.
-    fn table_after(&self, first: u64, records: u32) -> Result<Table, Error> {
+    pub(crate) fn table_after(&self, first: u64, records: u32) -> Result<Table, Error> {
         let name = segment_file(first + u64::from(records));
         let next = self.disk.open(&name).map_err(disk_error("open", &name))?;
         Ok(Header::read(&self.disk, &next, &name)?.table)
@@ -232,11 +296,17 @@ impl<D: Disk> Log<D> {
 pub(crate) enum Location<D: Disk> {
     Memory(Arc<[u8]>),
     Disk(Spot<D>),
+    /// Nothing is there any more, nor before `next`.
+    Dropped {
+        next: Position,
+    },
 }
 
 pub(crate) struct Spot<D: Disk> {
     pub(crate) file: Arc<D::File>,
     pub(crate) segment: u64,
+    /// Of the segment: other bytes are there after a rewrite.
+    pub(crate) generation: u32,
     pub(crate) place: Place,
     /// The entries of the segment end here, as far as they are written.
     pub(crate) data_end: u64,
@@ -248,10 +318,15 @@ impl<D: Disk> Spot<D> {
         file: Arc<D::File>,
         segment: u64,
         position: Position,
-    ) -> Result<Spot<D>, Error> {
-        let place = u32::try_from(position.0 - segment).ok().and_then(|o| index.place(o));
-        let place = place.ok_or(damaged(position, None, Damage::NoSegment))?;
-        Ok(Spot { file, segment, place, data_end: index.data_end() })
+    ) -> Result<Location<D>, Error> {
+        let ordinal = u32::try_from(position.0 - segment).unwrap_or(u32::MAX);
+        let place = index.place(ordinal).ok_or(damaged(position, None, Damage::NoSegment))?;
+        if place.dropped() {
+            let next = Position(segment + u64::from(index.kept_from(ordinal)));
+            return Ok(Location::Dropped { next });
+        }
+        let (generation, data_end) = (index.generation, index.data_end());
+        Ok(Location::Disk(Spot { file, segment, generation, place, data_end }))
     }
 }
 
@@ -288,13 +363,14 @@ impl<D: Disk> State<D> {
         self.writers.get(&address.writer)?.segment_of(address.index)
     }
 
-    fn sealed_before(&self, position: Position) -> Option<&Sealed> {
+    pub(crate) fn sealed_before(&self, position: Position) -> Option<&Sealed> {
         let after = self.sealed.partition_point(|sealed| sealed.first <= position.0);
         self.sealed.get(after.checked_sub(1)?)
     }
 
-    fn records_of(&self, first: u64) -> u32 {
-        self.sealed_before(Position(first)).map_or(0, |sealed| sealed.records)
+    /// Number of records and generation of a sealed segment.
+    pub(crate) fn sealed_at(&self, first: u64) -> (u32, u32) {
+        self.sealed_before(Position(first)).map_or((0, 0), |s| (s.records, s.generation))
     }
 
     /// The first record of each writer that a holder of `vector` lacks, each with its segment.

@@ -15,7 +15,7 @@ use crate::flush::create_segment;
 use crate::limits::WINDOW_BYTES;
 use crate::log::{Config, Held, Live, Log, Position, Run, Sealed, State, Tail};
 use crate::read::Cache;
-use crate::segment::header::{Header, Table};
+use crate::segment::header::Header;
 use crate::segment::survey::{Survey, Verdict};
 use crate::segment::{parse_segment_file, segment_file};
 use crate::spare::Spare;
@@ -45,6 +45,8 @@ pub struct Damaged {
     /// `None` when nothing says whose it was; then `vector` does not count it, and the peer, asked for
     /// what `vector` lacks, sends it again.
     pub address: Option<Address>,
+    /// How many records of its writer were lost with it: more than one where a gap was.
+    pub records: u64,
 }
 
 /// A segment whose header was read.
@@ -66,7 +68,7 @@ impl<D: Disk> Log<D> {
         let mut firsts = tidy(&disk)?;
         let fresh = firsts.is_empty();
         if fresh {
-            let header = Header { log_id: config.new_log_id, first: 0, table: Table::new() };
+            let header = Header { log_id: config.new_log_id, ..Header::default() };
             create_segment(&disk, &header)?;
             firsts.push(0);
         }
@@ -155,9 +157,10 @@ fn clear_tail<D: Disk>(disk: &D, file: &D::File, name: &str, end: u64) -> Result
 }
 
 fn report(header: &Header, verdict: &Verdict) -> Recovery {
-    let damaged = verdict.damaged.iter().map(|(ordinal, address)| Damaged {
+    let damaged = verdict.damaged.iter().map(|(ordinal, span)| Damaged {
         position: Position(header.first + u64::from(*ordinal)),
-        address: *address,
+        address: span.map(|span| span.first),
+        records: span.map_or(1, |span| span.records),
     });
     Recovery {
         fresh: false,
@@ -209,6 +212,8 @@ fn assemble<D: Disk>(
         spare: Mutex::new(Spare::new()),
         spare_used: Condvar::new(),
         cache: Mutex::new(Cache::new()),
+        upkeep: Mutex::new(()),
+        scrubbed: Mutex::new(0),
     }
 }
 
@@ -243,6 +248,7 @@ fn sealed_segments<D: Disk>(segments: &[Segment<D>], newest_first: u64) -> Vec<S
         first: segment.header.first,
         records: u32::try_from(next - segment.header.first).unwrap_or(u32::MAX),
         bytes: segment.bytes,
+        generation: segment.header.generation,
     });
     sealed.collect()
 }

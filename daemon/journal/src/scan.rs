@@ -18,7 +18,7 @@ pub type ScannedFrame = Result<(Position, Arc<[u8]>), Error>;
 ///
 /// `None` means that the end is reached for now: after more appends it goes on. A damaged record is
 /// given as [`Error::Damaged`] with its position, and the scan goes on behind it; any other error ends
-/// the scan for good.
+/// the scan for good. Positions that were reclaimed are passed over; gaps are given like records.
 #[derive(Debug)]
 pub struct Scan<D: Disk> {
     log: Arc<Log<D>>,
@@ -26,6 +26,7 @@ pub struct Scan<D: Disk> {
     /// Bytes of `segment` from offset `at`.
     window: Vec<u8>,
     segment: u64,
+    generation: u32,
     at: u64,
     failed: bool,
 }
@@ -39,6 +40,7 @@ impl<D: Disk> Log<D> {
             next: from.0,
             window: Vec::new(),
             segment: 0,
+            generation: 0,
             at: 0,
             failed: false,
         }
@@ -54,38 +56,59 @@ impl<D: Disk> Scan<D> {
 
     /// Like `next`, with the frame as it goes over the cable.
     pub fn next_frame(&mut self) -> Option<ScannedFrame> {
-        let position = Position(self.next);
-        if self.failed || position >= self.log.end() {
-            return None;
+        while !self.failed && self.next < self.log.end().0 {
+            let position = Position(self.next);
+            match self.read(position) {
+                Ok(None) => {}
+                Ok(Some(frame)) => {
+                    self.next += 1;
+                    return Some(Ok((position, frame)));
+                }
+                Err(error) => {
+                    match &error {
+                        Error::Damaged { .. } => self.next += 1,
+                        _ => self.failed = true,
+                    }
+                    return Some(Err(error));
+                }
+            }
         }
-        let frame = self.read(position);
-        match &frame {
-            Ok(_) | Err(Error::Damaged { .. }) => self.next += 1,
-            Err(_) => self.failed = true,
-        }
-        Some(frame.map(|frame| (position, frame)))
+        None
     }
 
-    fn read(&mut self, position: Position) -> Result<Arc<[u8]>, Error> {
+    /// `None`: nothing is there any more; `next` has moved on.
+    pub(crate) fn read(&mut self, position: Position) -> Result<Option<Arc<[u8]>>, Error> {
         match self.log.locate(position)? {
-            Location::Memory(frame) => Ok(frame),
+            Location::Memory(frame) => Ok(Some(frame)),
             Location::Disk(spot) => {
                 let log_id = self.log.id;
                 let entry = self.entry(&spot)?;
-                Ok(check_entry(log_id, &spot, position, entry)?.into())
+                Ok(Some(check_entry(log_id, &spot, position, entry)?.into()))
+            }
+            Location::Dropped { next } => {
+                self.next = next.0;
+                Ok(None)
             }
         }
     }
 
+    pub(crate) fn read_alone(&self, position: Position) -> Result<Arc<[u8]>, Error> {
+        self.log.frame(position)
+    }
+
+    pub(crate) fn skip_one(&mut self) {
+        self.next += 1;
+    }
+
     fn entry(&mut self, spot: &Spot<D>) -> Result<&[u8], Error> {
         let (offset, bytes) = (spot.place.offset, spot.place.bytes);
-        let inside = self.segment == spot.segment
+        let inside = (self.segment, self.generation) == (spot.segment, spot.generation)
             && offset >= self.at
             && offset + bytes as u64 <= self.at + self.window.len() as u64;
         if !inside {
             let window = WINDOW_BYTES.min((spot.data_end - offset) as usize).max(bytes);
             self.window.resize(window, 0);
-            (self.segment, self.at) = (spot.segment, offset);
+            (self.segment, self.generation, self.at) = (spot.segment, spot.generation, offset);
             let read = self.log.disk.read_at(&spot.file, offset, &mut self.window);
             if let Err(error) = read {
                 self.window.clear();

@@ -6,6 +6,9 @@
 //! | `POSITION.idx` | the side index of a sealed segment; derived, built anew when missing or bad |
 //! | `*.tmp` | a segment in the making: the one zeroed ahead, or a new header; removed at opening |
 //!
+//! A sealed segment may be rewritten, with less or mended content, as a whole: the new file takes the name
+//! of the old when it is durable. Its records keep their ordinals.
+//!
 //! A segment gets its name only when its header is durable, and its header is written only when all
 //! before it is durable. So all segments but the newest are complete.
 
@@ -16,6 +19,7 @@ pub mod survey;
 
 pub const SPARE_FILE: &str = "spare.tmp";
 pub const FRESH_FILE: &str = "fresh.tmp";
+pub const REWRITTEN_FILE: &str = "rewritten.tmp";
 
 pub fn segment_file(first: u64) -> String {
     format!("{first:020}.log")

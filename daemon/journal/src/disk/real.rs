@@ -106,6 +106,14 @@ impl Disk for RealDisk {
         fs::remove_file(self.folder.join(name))
     }
 
+    fn forget_cached(&self, file: &File) {
+        use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+        let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+        if let Err(error) = posix_fadvise(file, 0, 0, advice) {
+            tracing::debug!(%error, "the scrub reads what is cached");
+        }
+    }
+
     fn free_bytes(&self) -> io::Result<u64> {
         let stat = nix::sys::statvfs::fstatvfs(&self.handle)?;
         Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))

@@ -96,7 +96,7 @@ impl SimDisk {
         }
     }
 
-    /// The disk cannot read the 512-byte sector around `offset` any more.
+    /// The disk cannot read the 512-byte sector around `offset` any more, nor write a part of it.
     ///
     /// # Panics
     /// When there is no such file.
@@ -188,11 +188,7 @@ impl Disk for SimDisk {
 
     fn read_at(&self, file: &SimFile, offset: u64, bytes: &mut [u8]) -> io::Result<usize> {
         let (mut shared, last) = self.begin(SimOp::Read)?;
-        let sectors = offset / SECTOR_BYTES as u64
-            ..(offset + bytes.len() as u64).div_ceil(SECTOR_BYTES as u64);
-        if shared.broken_sectors.iter().any(|(i, at)| *i == file.inode && sectors.contains(at)) {
-            return Err(io::Error::other("a sector cannot be read"));
-        }
+        shared.check_sectors(file, offset, bytes.len())?;
         let live = &shared.file(file)?.live;
         let from = (offset as usize).min(live.len());
         let count = bytes.len().min(live.len() - from);
@@ -202,6 +198,7 @@ impl Disk for SimDisk {
 
     fn write_at(&self, file: &SimFile, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut shared, last) = self.begin(SimOp::Write)?;
+        shared.check_sectors(file, offset, bytes.len())?;
         let length = shared.file(file)?.live.len() as u64;
         let room = shared.room();
         let fits = match (offset + bytes.len() as u64).saturating_sub(length) {

@@ -14,6 +14,7 @@
 use record::{Address, Side, Writer, frame_length};
 
 use crate::error::Damage;
+use crate::gap::{self, Gap};
 
 pub const ENTRY_HEAD_BYTES: usize = 20;
 /// The fixed part of a frame (see `record::frame`).
@@ -41,6 +42,8 @@ pub struct EntryHead {
 pub struct FrameHead {
     pub address: Address,
     pub length: usize,
+    /// When the frame stands for reclaimed records.
+    pub gap: Option<Gap>,
 }
 
 impl Salt {
@@ -108,12 +111,23 @@ impl FrameHead {
         };
         let writer = Writer { side, incarnation: u128::from_le_bytes(array(frame, 16)) };
         let index = u64::from_le_bytes(array(frame, 32));
-        Ok(FrameHead { address: Address { writer, index }, length })
+        let gap = gap::of_frame(frame).map_err(Damage::Frame)?;
+        Ok(FrameHead { address: Address { writer, index }, length, gap })
+    }
+
+    /// How many records of its writer it stands for.
+    pub fn records(&self) -> u64 {
+        self.gap.map_or(1, |gap| gap.count)
+    }
+
+    /// The index behind its last.
+    pub fn end(&self) -> u64 {
+        self.address.index.saturating_add(self.records())
     }
 }
 
-/// The running hash of a writer after one more frame: equal on two boxes that hold the same journal so
-/// far. It sees the frame's fixed part, which holds the checksums of the rest; it finds faults, not
+/// The running hash of a writer after one more frame, that is not a gap: equal on two boxes that hold
+/// the same journal so far. It sees the frame's fixed part, which holds the checksums of the rest; it finds faults, not
 /// forgers.
 pub fn chain(hash: u64, frame: &[u8]) -> u64 {
     frame[..FRAME_HEAD_BYTES].as_chunks::<8>().0.iter().fold(hash, |hash, word| {
@@ -153,7 +167,8 @@ mod tests {
     fn a_frame_is_known_without_decoding() {
         let frame = frame(5);
         let writer = Writer { side: Side::B, incarnation: 77 };
-        let expected = FrameHead { address: Address { writer, index: 5 }, length: frame.len() };
+        let address = Address { writer, index: 5 };
+        let expected = FrameHead { address, length: frame.len(), gap: None };
         assert_eq!(FrameHead::read(&frame), Ok(expected));
         for length in 0..frame.len() {
             assert!(FrameHead::read(&frame[..length]).is_err());

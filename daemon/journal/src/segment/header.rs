@@ -3,13 +3,18 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `TPLOGSEG` |
-//! | 8 | 4 | format version, 1 |
+//! | 8 | 4 | format version: 1; 2 when the segment was rewritten |
 //! | 12 | 4 | length of the header, bytes, without padding |
 //! | 16 | 16 | id of the log |
 //! | 32 | 8 | first position |
 //! | 40 | 4 | number of writers |
 //! | 44 | 33 each | writer (side, incarnation), records held before this segment, their running hash |
+//! | | 4 | version 2: how many times the segment was rewritten |
+//! | | 4 | version 2: number of ranges of dropped records |
+//! | | 8 each | version 2: first ordinal, number of records |
 //! | | 4 | CRC32C of all before |
+//!
+//! A missing ordinal is damage unless it stands among the dropped ones.
 //!
 //! Padded to whole pages and written twice, so that one bad page costs nothing. Entries follow.
 
@@ -23,8 +28,10 @@ use crate::limits::HEADER_BYTES_MAX;
 
 const MAGIC: [u8; 8] = *b"TPLOGSEG";
 const VERSION: u32 = 1;
+const REWRITTEN_VERSION: u32 = 2;
 const FIXED_BYTES: usize = 44;
 const WRITER_BYTES: usize = 33;
+const RANGE_BYTES: usize = 8;
 const PAGE_BYTES: usize = 4096;
 
 /// How far one writer's journal is held.
@@ -36,27 +43,44 @@ pub struct Mark {
 
 pub type Table = BTreeMap<Writer, Mark>;
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Header {
     pub log_id: u128,
     /// Position of the segment's first record.
     pub first: u64,
     /// What was held before it.
     pub table: Table,
+    /// How many times it was rewritten.
+    pub generation: u32,
+    /// Dropped records: first ordinal and number of each range, ascending.
+    pub dropped: Vec<(u32, u32)>,
 }
 
 impl Header {
     /// Where the entries begin.
     pub fn data_start(&self) -> u64 {
-        2 * padded(FIXED_BYTES + self.table.len() * WRITER_BYTES + 4) as u64
+        2 * padded(self.length()) as u64
+    }
+
+    pub fn is_dropped(&self, ordinal: u32) -> bool {
+        let after = self.dropped.partition_point(|(first, _)| *first <= ordinal);
+        let range = after.checked_sub(1).and_then(|at| self.dropped.get(at));
+        range.is_some_and(|(first, count)| ordinal - first < *count)
+    }
+
+    /// Of one copy without its padding, bytes.
+    fn length(&self) -> usize {
+        let rewritten = if self.generation == 0 { 0 } else { 8 + self.dropped.len() * RANGE_BYTES };
+        FIXED_BYTES + self.table.len() * WRITER_BYTES + rewritten + 4
     }
 
     /// Both copies.
     pub fn encode(&self) -> Vec<u8> {
-        let length = FIXED_BYTES + self.table.len() * WRITER_BYTES + 4;
+        let length = self.length();
+        let version = if self.generation == 0 { VERSION } else { REWRITTEN_VERSION };
         let mut out = Vec::with_capacity(2 * padded(length));
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&version.to_le_bytes());
         out.extend_from_slice(&(length as u32).to_le_bytes());
         out.extend_from_slice(&self.log_id.to_le_bytes());
         out.extend_from_slice(&self.first.to_le_bytes());
@@ -67,10 +91,39 @@ impl Header {
             out.extend_from_slice(&mark.count.to_le_bytes());
             out.extend_from_slice(&mark.hash.to_le_bytes());
         }
+        if self.generation > 0 {
+            out.extend_from_slice(&self.generation.to_le_bytes());
+            out.extend_from_slice(&(self.dropped.len() as u32).to_le_bytes());
+            for (first, count) in &self.dropped {
+                out.extend_from_slice(&first.to_le_bytes());
+                out.extend_from_slice(&count.to_le_bytes());
+            }
+        }
         out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
         out.resize(padded(length), 0);
         out.extend_from_within(..);
         out
+    }
+
+    /// Puts a bad copy right from the good one; was there any?
+    ///
+    /// # Errors
+    /// As [`Header::read`].
+    pub fn mend<D: Disk>(disk: &D, file: &D::File, name: &str) -> Result<bool, Error> {
+        let right = Header::read(disk, file, name)?.encode();
+        let mut mended = false;
+        let half = right.len() / 2;
+        for at in [0, half] {
+            let copy = &right[at..at + half];
+            let mut there = vec![0; half];
+            let read = disk.read_at(file, at as u64, &mut there);
+            if read.is_err() || there != copy {
+                disk.write_at(file, at as u64, copy).map_err(disk_error("write to", name))?;
+                disk.sync_data(file).map_err(disk_error("sync", name))?;
+                mended = true;
+            }
+        }
+        Ok(mended)
     }
 
     /// Reads the header of an open segment: the first copy that is whole.
@@ -91,7 +144,11 @@ impl Header {
                     return Ok(header);
                 }
                 Err(Bad::Version(got)) => {
-                    return Err(Error::Version { file: name.into(), got, known: VERSION });
+                    return Err(Error::Version {
+                        file: name.into(),
+                        got,
+                        known: REWRITTEN_VERSION,
+                    });
                 }
                 Err(Bad::Header(why)) if start == 0 => reason = why,
                 Err(Bad::Header(_)) => {}
@@ -140,20 +197,34 @@ fn decode(bytes: &[u8]) -> Result<Header, Bad> {
         return Err(Bad::Header("its header's checksum is wrong"));
     }
     let version = u32_at(content, 8);
-    if version != VERSION {
+    if !(VERSION..=REWRITTEN_VERSION).contains(&version) {
         return Err(Bad::Version(version));
     }
-    let writers = u32_at(content, 40) as usize;
-    let table = &content[FIXED_BYTES..];
-    if table.len() != writers * WRITER_BYTES {
-        return Err(Bad::Header("its header's table has another length than it says"));
-    }
+    let wrong_length = Bad::Header("its header's table has another length than it says");
+    let table_bytes = u32_at(content, 40) as usize * WRITER_BYTES;
+    let Some((table, rest)) = content[FIXED_BYTES..].split_at_checked(table_bytes) else {
+        return Err(wrong_length);
+    };
+    let (generation, dropped) = match version {
+        VERSION if rest.is_empty() => (0, Vec::new()),
+        REWRITTEN_VERSION => rewritten(rest).ok_or(wrong_length)?,
+        _ => return Err(wrong_length),
+    };
     let table = table.as_chunks::<WRITER_BYTES>().0.iter().map(|row| {
         let side = if row[0] == 0 { Side::A } else { Side::B };
         let writer = Writer { side, incarnation: u128_at(row, 1) };
         (writer, Mark { count: u64_at(row, 17), hash: u64_at(row, 25) })
     });
-    Ok(Header { log_id: u128_at(content, 16), first: u64_at(content, 32), table: table.collect() })
+    let (log_id, first) = (u128_at(content, 16), u64_at(content, 32));
+    Ok(Header { log_id, first, table: table.collect(), generation, dropped })
+}
+
+/// What only a rewritten segment's header has.
+fn rewritten(bytes: &[u8]) -> Option<(u32, Vec<(u32, u32)>)> {
+    let (fixed, ranges) = bytes.split_first_chunk::<8>()?;
+    let count = u32_at(fixed, 4) as usize;
+    let ranges = ranges.as_chunks::<RANGE_BYTES>().0.iter().map(|r| (u32_at(r, 0), u32_at(r, 4)));
+    (bytes.len() == 8 + count * RANGE_BYTES).then(|| (u32_at(fixed, 0), ranges.collect()))
 }
 
 fn padded(length: usize) -> usize {
@@ -180,7 +251,7 @@ mod tests {
     fn sample(writers: u64) -> Header {
         let writer = |i: u64| Writer { side: Side::BOTH[(i % 2) as usize], incarnation: i.into() };
         let table = (0..writers).map(|i| (writer(i), Mark { count: i * 3, hash: !i })).collect();
-        Header { log_id: 5 << 100, first: 1234, table }
+        Header { log_id: 5 << 100, first: 1234, table, ..Header::default() }
     }
 
     fn read(bytes: &[u8]) -> Result<Header, Error> {
@@ -191,8 +262,13 @@ mod tests {
 
     #[test]
     fn a_header_of_any_size_survives_the_loss_of_either_copy() {
-        for writers in [0, 1, 100, 123, 124, 1000] {
-            let header = sample(writers);
+        let rewritten = |ranges| {
+            let dropped = (0..ranges).map(|i| (i * 10, 1 + i % 9)).collect();
+            Header { generation: 1 + ranges, dropped, ..sample(2) }
+        };
+        let plain = [0, 1, 100, 123, 124, 1000].map(sample);
+        for header in plain.into_iter().chain([0, 1, 1000].map(rewritten)) {
+            let writers = header.table.len();
             let bytes = header.encode();
             assert_eq!(bytes.len() as u64, header.data_start());
             for rot in [None, Some(20), Some(13), Some(bytes.len() / 2 + 20)] {
@@ -206,10 +282,10 @@ mod tests {
     #[test]
     fn a_newer_version_is_not_damage() {
         let mut bytes = sample(0).encode();
-        bytes[8] = 2;
+        bytes[8] = 3;
         let crc = crc32c::crc32c(&bytes[..44]);
         bytes[44..48].copy_from_slice(&crc.to_le_bytes());
-        assert!(matches!(read(&bytes), Err(Error::Version { got: 2, known: 1, .. })));
+        assert!(matches!(read(&bytes), Err(Error::Version { got: 3, known: 2, .. })));
     }
 
     #[test]

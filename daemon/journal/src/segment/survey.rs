@@ -11,6 +11,8 @@
 //! one in would keep an effect without its cause, so "a valid frame follows" does not mean damage by
 //! itself: each entry says where its batch began, and only what lies before that was ever durable.
 //!
+//! Of a rewritten segment the header names what was dropped; anything else that is missing is damage.
+//!
 //! A rotten last batch looks the same as a torn one. It goes, and the peer has it.
 
 use std::collections::BTreeMap;
@@ -20,10 +22,10 @@ use record::{Address, Writer};
 
 use super::entry::{ENTRY_BYTES_MIN, ENTRY_HEAD_BYTES, EntryHead, FrameHead, Salt};
 use super::header::{Header, Mark, Table};
-use super::index::SegmentIndex;
+use super::index::{SegmentIndex, Span};
 use crate::disk::Disk;
 use crate::error::{Error, disk_error};
-use crate::limits::WINDOW_BYTES;
+use crate::limits::{GAP_RECORDS_MAX, WINDOW_BYTES};
 
 /// An entry that is whole and belongs to this segment.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +33,7 @@ struct Found {
     head: EntryHead,
     offset: u64,
     bytes: usize,
-    address: Address,
+    frame: FrameHead,
 }
 
 /// All that is whole in a segment, ordinals ascending.
@@ -47,8 +49,8 @@ pub struct Verdict {
     pub index: SegmentIndex,
     /// What is held at the segment's end.
     pub table: Table,
-    /// Damaged records: ordinal, and whose it was where that is known.
-    pub damaged: Vec<(u32, Option<Address>)>,
+    /// Damaged records: ordinal, and whose it was where that is known; several records for a gap.
+    pub damaged: Vec<(u32, Option<Span>)>,
 }
 
 impl Survey {
@@ -116,6 +118,7 @@ impl Survey {
 /// Builds the index, and finds out whose the damaged records were: the indexes of a writer have no gap,
 /// so a jump names what lay in the holes before it.
 struct Judge<'a> {
+    header: &'a Header,
     index: SegmentIndex,
     table: Table,
     after: &'a Table,
@@ -123,14 +126,15 @@ struct Judge<'a> {
     unclaimed: Vec<u32>,
     /// The last ordinal that holds a record of each writer.
     last: BTreeMap<Writer, u32>,
-    claimed: BTreeMap<u32, Address>,
+    claimed: BTreeMap<u32, Span>,
     holes: Vec<u32>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(header: &Header, after: &'a Table) -> Judge<'a> {
+    fn new(header: &'a Header, after: &'a Table) -> Judge<'a> {
         Judge {
-            index: SegmentIndex::new(header.data_start()),
+            header,
+            index: SegmentIndex::new(header.data_start(), header.generation),
             table: header.table.clone(),
             after,
             unclaimed: Vec::new(),
@@ -143,16 +147,24 @@ impl<'a> Judge<'a> {
     fn judge(mut self, found: Vec<Found>, end: u32) -> Verdict {
         for entry in found {
             self.holes_up_to(entry.head.ordinal);
-            let held = self.table.get(&entry.address.writer).copied().unwrap_or_default().count;
-            if entry.address.index < held || !self.claim(entry.address, held) {
+            let Address { writer, index } = entry.frame.address;
+            let held = self.table.get(&writer).copied().unwrap_or_default().count;
+            let end = entry.frame.end();
+            // A gap came over the cable when a part of it was held.
+            let fits = match entry.frame.gap {
+                Some(_) if index < held => end > held,
+                _ => index >= held && self.claim(entry.frame.address, held),
+            };
+            if !fits {
                 // Whole, but out of turn: no run of this program wrote that.
                 self.holes_up_to(entry.head.ordinal + 1);
                 continue;
             }
-            let mark = Mark { count: entry.address.index + 1, hash: entry.head.hash };
-            self.table.insert(entry.address.writer, mark);
-            self.last.insert(entry.address.writer, entry.head.ordinal);
-            self.index.push_at(entry.offset, entry.address, entry.bytes);
+            self.table.insert(writer, Mark { count: end, hash: entry.head.hash });
+            self.last.insert(writer, entry.head.ordinal);
+            let index = index.max(held);
+            let span = Span { first: Address { writer, index }, records: end - index };
+            self.index.push_at(entry.offset, span, entry.bytes);
         }
         self.holes_up_to(end);
         let claims = self.after.iter().map(|(writer, mark)| (*writer, *mark));
@@ -168,26 +180,35 @@ impl<'a> Judge<'a> {
 
     fn holes_up_to(&mut self, ordinal: u32) {
         while self.index.records() < ordinal {
+            if self.header.is_dropped(self.index.records()) {
+                self.index.push_dropped();
+                continue;
+            }
             self.unclaimed.push(self.index.records());
             self.holes.push(self.index.records());
-            self.index.push_hole();
+            self.index.push_hole(0);
         }
     }
 
-    /// Gives holes to the writer's records from `held` up to the one at `next`, as early as may be.
+    /// Gives holes to the writer's records from `held` up to the one at `next`, as early as may be. When
+    /// there are more records than holes, a gap was in one.
     fn claim(&mut self, next: Address, held: u64) -> bool {
         let last = self.last.get(&next.writer).copied();
         let from = self.unclaimed.partition_point(|hole| Some(*hole) < last);
-        let missing = next.index - held;
-        if missing > (self.unclaimed.len() - from) as u64 {
+        let (missing, holes) = (next.index - held, self.unclaimed.len() - from);
+        if missing > GAP_RECORDS_MAX * holes as u64 {
             return false;
         }
-        let taken = self.unclaimed.drain(from..from + missing as usize).collect::<Vec<_>>();
-        for (hole, index) in taken.into_iter().zip(held..) {
-            let address = Address { writer: next.writer, index };
-            self.claimed.insert(hole, address);
+        let taken = holes.min(usize::try_from(missing).unwrap_or(holes));
+        let mut index = held;
+        for (nth, hole) in self.unclaimed.drain(from..from + taken).enumerate() {
+            let others = (taken - nth - 1) as u64;
+            let records = (next.index - index - others).min(GAP_RECORDS_MAX);
+            let span = Span { first: Address { writer: next.writer, index }, records };
+            self.claimed.insert(hole, span);
             self.last.insert(next.writer, hole);
-            self.index.push_slot(address, hole);
+            self.index.push_slots(span, hole);
+            index += records;
         }
         true
     }
@@ -211,7 +232,7 @@ impl<D: Disk> Window<'_, D> {
         let length = record::frame_length(&head_bytes[ENTRY_HEAD_BYTES..]).ok()?;
         let bytes = ENTRY_HEAD_BYTES + length;
         let frame = FrameHead::read(self.get(at, bytes).get(ENTRY_HEAD_BYTES..)?).ok()?;
-        Some(Found { head, offset: at, bytes, address: frame.address })
+        Some(Found { head, offset: at, bytes, frame })
     }
 
     /// The next offset from `from` at which an entry might begin: where a frame's magic follows.

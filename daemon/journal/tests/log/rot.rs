@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use journal::{Damage, Damaged, Disk, Error, Log, Position, SimDisk};
-use record::{Record, Vector};
+use record::{Address, Record, Vector};
 
 use crate::support::{Random, body, fill, open, small, writer};
 
@@ -50,6 +50,10 @@ fn damaged(log: &Arc<Log<SimDisk>>, records: &[Record]) -> Vec<u64> {
     scanned
 }
 
+fn one_damaged(at: u64, address: Option<Address>) -> Damaged {
+    Damaged { position: Position(at), address, records: 1 }
+}
+
 fn flip(disk: &SimDisk, records: &[Record], segment: (u64, u64), at: u64, within: usize) {
     let name = format!("{:020}.log", segment.0);
     let before = records[segment.0 as usize..at as usize].iter().map(|r| 20 + r.encode().len());
@@ -74,7 +78,7 @@ fn one_flipped_bit_anywhere_in_a_record_of_the_newest_segment() {
         let disk = disk.restart();
         let (log, recovery) = open(&disk, small(SEGMENT_BYTES));
         let address = Some(records[at as usize].address());
-        assert_eq!(recovery.damaged, [Damaged { position: Position(at), address }], "{within}");
+        assert_eq!(recovery.damaged, [one_damaged(at, address)], "{within}");
         assert_eq!(recovery.end, Position(30));
         assert_eq!(damaged(&log, &records), [at]);
         flip(&disk, &records, newest, at, within);
@@ -128,7 +132,7 @@ fn a_damaged_record_of_nobody_is_taken_in_again() {
     flip(&disk, &records, (0, 8192), 1, 2);
     let disk = disk.restart();
     let (log, recovery) = open(&disk, small(1 << 20));
-    assert_eq!(recovery.damaged, [Damaged { position: Position(1), address: None }]);
+    assert_eq!(recovery.damaged, [one_damaged(1, None)]);
     assert_eq!(recovery.vector, [(writer(0), 2)].into());
     assert_eq!(log.append(&lost), Ok(Position(3)));
     log.flush().unwrap();
@@ -213,7 +217,7 @@ fn a_sector_that_cannot_be_read() {
     disk.break_sector(name, 8192 + 4000);
     let (log, recovery) = open(&disk.restart(), small(1 << 20));
     let address = Some(records[2].address());
-    assert_eq!(recovery.damaged, [Damaged { position: Position(2), address }]);
+    assert_eq!(recovery.damaged, [one_damaged(2, address)]);
     assert_eq!(recovery.end, Position(10));
     assert_eq!(log.read_at(Position(3)), Ok(records[3].clone()));
     disk.break_sector(name, end - 100);

@@ -62,6 +62,15 @@ impl Shared {
         Ok(self.inodes.get_mut(&file.inode).expect("inodes go only in a power cut"))
     }
 
+    pub fn check_sectors(&self, file: &SimFile, offset: u64, bytes: usize) -> io::Result<()> {
+        let first = offset / SECTOR_BYTES as u64;
+        let sectors = first..(offset + bytes as u64).div_ceil(SECTOR_BYTES as u64);
+        if self.broken_sectors.iter().any(|(i, at)| *i == file.inode && sectors.contains(at)) {
+            return Err(io::Error::other("a sector cannot be read"));
+        }
+        Ok(())
+    }
+
     pub fn room(&self) -> u64 {
         let named = self.names.values().map(|inode| self.inodes[inode].live.len() as u64);
         self.capacity.map_or(1 << 40, |capacity| capacity.saturating_sub(named.sum()))
