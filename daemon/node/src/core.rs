@@ -141,12 +141,7 @@ impl<D: Disk> Core<D> {
         let end = log.end().0;
         // Derived state of another disk's log, or from a log that lost its tail, is not trusted.
         let applied = index.applied().min(users.applied()).min(end);
-        let mut clock = Clock::default();
-        if let Some(last) = end.checked_sub(1)
-            && let Ok(record) = log.read_at(Position(last))
-        {
-            clock = record.clock;
-        }
+        let clock = latest_clock(&log, start.side);
         let me = Writer { side: start.side, incarnation: start.incarnation };
         let vector = log.vector();
         let recovered = Recovered { vector, end, committed: applied, clock, blank: start.blank };
@@ -402,6 +397,21 @@ impl<D: Disk> Core<D> {
     pub fn peer_synced(&self) -> &Vector {
         self.replica.peer_synced()
     }
+}
+
+/// The highest clock in the log. Each record's is above all that its writer held, so it stands at or behind
+/// this side's last own record; what came from the peer after that may be stamped by a slower clock.
+fn latest_clock<D: Disk>(log: &Log<D>, side: Side) -> Clock {
+    let mut clock = Clock::default();
+    for position in (0..log.end().0).rev() {
+        // A damaged record says nothing.
+        let Ok(record) = log.read_at(Position(position)) else { continue };
+        clock = clock.max(record.clock);
+        if record.writer.side == side {
+            break;
+        }
+    }
+    clock
 }
 
 fn entry(place: &Place, body: BodyRef) -> Entry {
