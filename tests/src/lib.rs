@@ -4,7 +4,8 @@
 //! [`sim`] is the main test of replication: two whole boxes without sockets or threads, a seed in, a
 //! verdict out. `cargo sim --seeds N [--from S]` explores, `cargo sim --seed S` replays one story.
 //!
-//! [`native`] runs a pair of real `maild` processes on loopback.
+//! [`native`] runs a pair of real `maild` processes on loopback; [`torture`] lets it suffer.
 
 pub mod native;
 pub mod sim;
+pub mod torture;

@@ -2,6 +2,8 @@
 //! whole there is [`rack::client::Imap`].)
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -15,6 +17,18 @@ pub struct Imap {
     wire: Wire,
     last_tag: u32,
 }
+
+/// The box answered a command with something else than `OK`; after any other error nobody knows what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct No(pub String);
+
+impl fmt::Display for No {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for No {}
 
 /// One untagged answer: its text with each literal taken out, and the literals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +49,15 @@ impl Imap {
     /// # Errors
     /// When the box does not take the login.
     pub fn login(at: &Maild, account: &Account) -> Result<Imap> {
-        let mut imap = Imap { wire: Wire::connect(at.port(993), PATIENCE)?, last_tag: 0 };
+        Self::login_at(at.port(993), account)
+    }
+
+    /// The same at the address of a box's port 993.
+    ///
+    /// # Errors
+    /// When the box does not take the login.
+    pub fn login_at(imaps: SocketAddr, account: &Account) -> Result<Imap> {
+        let mut imap = Imap { wire: Wire::connect(imaps, PATIENCE)?, last_tag: 0 };
         let greeting = imap.wire.line()?;
         ensure!(greeting.starts_with("* OK"), "greeting {greeting:?}");
         imap.command(&format!("LOGIN \"{}\" \"{}\"", account.address, account.password))?;
@@ -156,7 +178,7 @@ impl Imap {
             } else if answer.text.starts_with(&format!("{tag} OK")) {
                 return Ok(answers);
             } else {
-                bail!("{}", answer.text);
+                bail!(No(answer.text));
             }
         }
     }

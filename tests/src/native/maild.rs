@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -53,6 +53,23 @@ impl Maild {
         self.slot.served(number)
     }
 
+    /// Its folder: the site file, the log, the sockets, and `data`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its disk.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// What the process has written, all its lives together.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -79,6 +96,18 @@ impl Maild {
         Ok(())
     }
 
+    /// Gives the box a new, blank disk.
+    ///
+    /// # Errors
+    /// When it runs.
+    pub fn replace_disk(&mut self) -> Result<()> {
+        ensure!(self.child.is_none(), "box {} runs on its disk", self.side);
+        let data = self.folder.join("data");
+        fs::remove_dir_all(&data)?;
+        fs::create_dir(&data)?;
+        Ok(())
+    }
+
     /// A power cut, as far as a process can have one: SIGKILL.
     ///
     /// # Errors
@@ -88,6 +117,14 @@ impl Maild {
         child.kill()?;
         child.wait()?;
         Ok(())
+    }
+
+    /// How the process ended, when it did so by itself.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
     }
 
     /// An orderly end: SIGTERM.

@@ -7,6 +7,7 @@
 //! Nothing here sleeps to wait for something: [`until`] asks again and again, with a patience that only a hang uses up.
 //! Start reading at [`Pair`], then [`Maild`]; [`Load`] delivers and keeps the books.
 
+mod cable;
 mod imap;
 mod load;
 mod maild;
@@ -21,11 +22,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-pub use imap::Imap;
+pub use cable::Cable;
+pub use imap::{Imap, No, Untagged};
 pub use load::{Fate, Ledger, Load};
 pub use maild::Maild;
-pub use message::{sample, without_trace};
-pub use pair::{ADMIN_PASSWORD, Account, DOMAIN, Pair};
+pub use message::{number_of, sample, without_trace};
+pub use pair::{ADMIN_PASSWORD, Account, DOMAIN, Pair, TIMING};
 pub use pop3::Pop3;
 
 /// How long a test waits for anything before it calls it a failure. A loaded machine is slow, not wrong.

@@ -8,6 +8,7 @@ use control::{Side, Site, View};
 use rack::client::Http;
 use tempfile::TempDir;
 
+use super::cable::Cable;
 use super::maild::Maild;
 use super::program;
 use super::slot::Slot;
@@ -19,8 +20,7 @@ pub const DOMAIN: &str = "example.test";
 pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
 
 /// Far above what a busy machine delays a heartbeat by, and still short to wait for.
-const DEAD_AFTER_MS: u64 = 1500;
-const COLD_START_WAIT_MS: u64 = 3000;
+pub const TIMING: Timing = Timing { dead_after_ms: 1500, cold_start_wait_ms: 3000 };
 /// For each read of an answer of the panel.
 const PANEL_LIMIT: Duration = Duration::from_secs(60);
 
@@ -28,6 +28,7 @@ const PANEL_LIMIT: Duration = Duration::from_secs(60);
 pub struct Pair {
     pub a: Maild,
     pub b: Maild,
+    pub cable: Cable,
     /// Of this test, in the names of what it leaves behind when it fails.
     name: String,
     _folder: TempDir,
@@ -46,13 +47,23 @@ impl Pair {
     /// # Errors
     /// When there is no room or no free port.
     pub fn prepare(name: &str) -> Result<Pair> {
+        Self::prepare_with(name, TIMING)
+    }
+
+    /// The same with other delays.
+    ///
+    /// # Errors
+    /// When there is no room or no free port.
+    pub fn prepare_with(name: &str, timing: Timing) -> Result<Pair> {
         let folder = tempfile::Builder::new().prefix("twinpost-").tempdir()?;
         let (slot_a, slot_b) = (Slot::claim()?, Slot::claim()?);
-        let (link_a, link_b) = (slot_a.link(), slot_b.link());
+        let cable = Cable::lay(slot_a.link(), slot_b.link())?;
+        let [peer_of_a, peer_of_b] = cable.ends;
         let place = |side: Side| folder.path().join(side.to_string());
         Ok(Pair {
-            a: Maild::prepare(&site(Side::A), place(Side::A), slot_a, link_b)?,
-            b: Maild::prepare(&site(Side::B), place(Side::B), slot_b, link_a)?,
+            a: Maild::prepare(&site(Side::A, timing), place(Side::A), slot_a, peer_of_a)?,
+            b: Maild::prepare(&site(Side::B, timing), place(Side::B), slot_b, peer_of_b)?,
+            cable,
             name: name.to_owned(),
             _folder: folder,
         })
@@ -159,7 +170,7 @@ impl Drop for Pair {
 }
 
 /// The addresses are never put on a port: loopback boxes leave the network alone.
-fn site(side: Side) -> Site {
+fn site(side: Side, timing: Timing) -> Site {
     let network = |text: &str| text.parse().expect("a network");
     let (own, peer) = match side {
         Side::A => ("10.77.0.11/24", "10.77.0.12"),
@@ -180,6 +191,6 @@ fn site(side: Side) -> Site {
         },
         service: Service { a: network("10.77.0.1/24"), b: network("10.77.0.2/24") },
         crossover: Crossover::default(),
-        timing: Timing { dead_after_ms: DEAD_AFTER_MS, cold_start_wait_ms: COLD_START_WAIT_MS },
+        timing,
     }
 }

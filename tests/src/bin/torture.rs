@@ -1,0 +1,86 @@
+//! A pair of real `maild` processes under torture.
+//!
+//! ```text
+//! cargo torture kill --rounds 500 --json build/kill.json
+//! ```
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use tests::torture::{Fault, Plan, Size, rounds, split};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    torture: Torture,
+    /// Where to write the totals
+    #[arg(long, global = true)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Torture {
+    /// SIGKILL of a box or both, at any moment
+    Kill(Rounds),
+    /// SIGSTOP and SIGCONT
+    Pause(Rounds),
+    /// Both boxes take mail for the same mailboxes while nothing passes between them
+    Split {
+        /// At each box
+        #[arg(long, default_value_t = 1000)]
+        messages: usize,
+        #[arg(long, default_value_t = 20)]
+        mailboxes: usize,
+    },
+}
+
+#[derive(Args)]
+struct Rounds {
+    #[arg(long, default_value_t = 20)]
+    rounds: usize,
+    /// Decides what happens when; what comes of it is different each time
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Clients that deliver at port 25
+    #[arg(long, default_value_t = 4)]
+    senders: usize,
+    /// Clients that append, flag, move and expunge by IMAP
+    #[arg(long, default_value_t = 3)]
+    readers: usize,
+    #[arg(long, default_value_t = 3)]
+    accounts: usize,
+    /// New accounts after so many rounds
+    #[arg(long, default_value_t = 20)]
+    renew_every: usize,
+    /// Go on after a broken promise
+    #[arg(long)]
+    keep_going: bool,
+}
+
+impl Rounds {
+    fn plan(&self, fault: Fault) -> Plan {
+        let Rounds { accounts, senders, readers, .. } = *self;
+        Plan {
+            fault,
+            rounds: self.rounds,
+            seed: self.seed,
+            size: Size { accounts, senders, readers },
+            renew_every: self.renew_every.max(1),
+            keep_going: self.keep_going,
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let totals = match &cli.torture {
+        Torture::Kill(args) => rounds(&args.plan(Fault::Kill))?,
+        Torture::Pause(args) => rounds(&args.plan(Fault::Pause))?,
+        Torture::Split { messages, mailboxes } => split(*messages, *mailboxes)?,
+    };
+    if let Some(path) = cli.json {
+        std::fs::write(path, serde_json::to_string_pretty(&totals)? + "\n")?;
+    }
+    Ok(())
+}
