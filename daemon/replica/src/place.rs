@@ -170,10 +170,11 @@ impl Replica {
                 mailboxes,
                 uid_validity,
             } => {
-                self.append(Op::CreateAccount { account, address, home, password_hash });
+                // The account comes last: a power cut in between leaves none without its INBOX.
                 for (mailbox, name) in mailboxes {
                     self.append(Op::CreateMailbox { mailbox, account, name, uid_validity });
                 }
+                self.append(Op::CreateAccount { account, address, home, password_hash });
             }
             Wish::SetPassword { account, password_hash } => {
                 self.append(Op::SetPassword { account, password_hash });
