@@ -1,10 +1,11 @@
 //! A thousand stories of two boxes. More: `cargo sim --seeds 100000`.
 
+use tests::sim::{Options, many, shrink};
+
 #[test]
 fn a_thousand_seeds_are_clean() {
-    for seed in 0..1000 {
-        if let Err(failure) = tests::sim::run(seed) {
-            panic!("{failure}");
-        }
+    let options = Options::default();
+    if let Err(failure) = many::run_all(0..1000, &options, |_| {}) {
+        panic!("{}", shrink::shortest(&failure, &options));
     }
 }

@@ -1,9 +1,9 @@
-//! `cargo sim`: explores seeds, or replays one.
+//! `cargo sim`: explores seeds, replays one, or proves that the checkers are awake.
 
 use std::time::Instant;
 
 use clap::Parser;
-use tests::sim::{self, Counts};
+use tests::sim::{self, Failure, Options, World, many, prove, shrink};
 
 /// Two whole boxes on simulated disks and cables; every seed is another story.
 #[derive(Parser)]
@@ -14,35 +14,95 @@ struct Args {
     /// The first of them.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Replay this one and tell its story.
+    /// Replay this one and tell its whole story.
     #[arg(long)]
     seed: Option<u64>,
+    /// Break each rule on purpose, and see that the checker meant for it fires.
+    #[arg(long)]
+    prove_checkers: bool,
+    /// Check MODSEQs, too.
+    #[arg(long)]
+    modseqs: bool,
+    /// Tell a failing seed as it is, without looking for a shorter story.
+    #[arg(long)]
+    whole: bool,
 }
 
 fn main() {
     let args = Args::parse();
-    if let Some(seed) = args.seed {
-        let mut world = sim::World::new(seed);
-        let result = world.run();
-        world.story.iter().for_each(|line| println!("  {line}"));
-        match result {
-            Ok(()) => println!("seed {seed} is clean: {:?}", world.counts),
-            Err(what) => fail(&format!("seed {seed}: {what}")),
-        }
-        return;
+    if args.prove_checkers {
+        prove_checkers(&args);
+    } else if let Some(seed) = args.seed {
+        replay(seed, &args);
+    } else {
+        explore(&args);
     }
+}
+
+fn options(args: &Args) -> Options {
+    Options { modseqs: args.modseqs, ..Options::default() }
+}
+
+fn replay(seed: u64, args: &Args) {
+    let mut world = World::new(seed, options(args).telling());
+    let result = world.run();
+    world.story.iter().for_each(|line| println!("  {line}"));
+    match result {
+        Ok(()) => println!("seed {seed} is clean: {}", world.counts),
+        Err(what) => fail(&format!("seed {seed}: {what}")),
+    }
+}
+
+fn explore(args: &Args) {
     let started = Instant::now();
-    let mut counts = Counts::default();
-    for seed in args.from..args.from + args.seeds {
-        match sim::run(seed) {
-            Ok(more) => counts += more,
-            Err(failure) => fail(&failure.to_string()),
+    let options = options(args);
+    let seeds = args.from..args.from + args.seeds;
+    let progress = |done| eprintln!("{done} of {} seeds", args.seeds);
+    match many::run_all(seeds, &options, progress) {
+        Ok(counts) => {
+            println!("{} seeds are clean", args.seeds);
+            println!("{counts}");
+            let minutes = started.elapsed().as_secs_f64() / 60.0;
+            let rate = counts.virtual_hours() / minutes.max(1e-9);
+            println!("{minutes:.2} minutes, {rate:.1} simulated hours in each");
+        }
+        Err(failure) => fail(&told(&failure, &options, args.whole)),
+    }
+}
+
+fn told(failure: &Failure, options: &Options, whole: bool) -> String {
+    if whole {
+        return sim::run(failure.seed, &options.telling())
+            .err()
+            .as_ref()
+            .unwrap_or(failure)
+            .to_string();
+    }
+    eprintln!("seed {}: {}\nlooking for the shortest story ...", failure.seed, failure.what);
+    shrink::shortest(failure, options).to_string()
+}
+
+fn prove_checkers(args: &Args) {
+    // Boxes that give up are expected here.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut asleep = 0;
+    for proof in prove::all(args.seeds) {
+        let rule = proof.rule.to_string();
+        let promise = proof.rule.promise();
+        match &proof.caught {
+            Some(failure) => {
+                println!("{rule:20} {promise} caught at seed {}: {}", failure.seed, failure.what);
+            }
+            None => {
+                asleep += 1;
+                let others = proof.by_others;
+                println!("{rule:20} {promise} NOT caught ({others} seeds caught by others)");
+            }
         }
     }
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    let hours = counts.unix_ms as f64 / 3_600_000.0;
-    println!("{} seeds are clean: {counts:?}", args.seeds);
-    println!("{hours:.1} simulated hours, {:.1} for each minute", hours / minutes.max(1e-9));
+    if asleep > 0 {
+        fail(&format!("{asleep} broken rules were not caught by the checker meant for them"));
+    }
 }
 
 fn fail(text: &str) -> ! {

@@ -1,14 +1,17 @@
 //! One box of the simulation: a disk that outlives crashes, and a core while it is up.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use journal::{Config, Log, Position, SimDisk};
+use journal::{Config, Disk, Log, Position, SimDisk};
 use mailbox::Index;
 use node::core::{Core, Input, Output, Start};
-use record::Side;
+use record::{EntryId, MailboxId, Op, Record, Side, Vector};
 use replica::Mode;
 use users::Users;
+
+use super::options::Break;
 
 /// Small segments, so that runs cross many of them.
 const SEGMENT_BYTES: u64 = 16 * 1024;
@@ -19,35 +22,134 @@ pub struct SimBox {
     pub core: Option<Core<SimDisk>>,
     /// The disk has never joined.
     pub blank: bool,
+    /// The disk is an old copy that has not joined since: whoever put it back knows, and lets the box not
+    /// serve alone. (A box cannot find out by itself.)
+    pub old_copy: bool,
+    pub copy: Option<Copy>,
     pub session: Option<u64>,
+    /// While it is in `both`: so many requests had been made when that began. What was asked later and is
+    /// answered is on both disks; of the others this box may have been sure when it was alone.
+    pub both_since: Option<u64>,
+    /// What the peer said to have on its disk, in this run of the program.
+    pub peer_told: Vector,
     /// Committed up to here: may be applied.
     pub apply_to: u64,
     pub applied: u64,
+    /// Stands still until this step.
+    pub paused_until: u64,
+    /// No room before this step.
+    pub full_until: u64,
+    /// An operation of the disk will fail.
+    pub failing: bool,
+    /// How far its clock is off, milliseconds.
+    pub clock_off_ms: i64,
+    broken: Option<Break>,
+    /// For [`Break::ExpungeLoses`].
+    placements: BTreeMap<EntryId, u32>,
+}
+
+/// A copy of a disk.
+pub struct Copy {
+    files: Vec<(String, Vec<u8>)>,
+    /// At most this much is in it.
+    pub held: Vector,
+    /// So many answers had been given.
+    pub answers: u64,
+    pub blank: bool,
+}
+
+/// What came of a sync.
+pub enum Synced {
+    Done(Vec<Output>),
+    /// Nothing is lost; later again.
+    Full,
+    /// The disk failed.
+    Failed,
 }
 
 impl SimBox {
-    pub fn new(side: Side, disk: SimDisk) -> SimBox {
-        SimBox { side, disk, core: None, blank: false, session: None, apply_to: 0, applied: 0 }
+    pub fn new(side: Side, disk: SimDisk, broken: Option<Break>) -> SimBox {
+        SimBox {
+            side,
+            disk,
+            core: None,
+            blank: false,
+            old_copy: false,
+            copy: None,
+            session: None,
+            both_since: None,
+            peer_told: Vector::new(),
+            apply_to: 0,
+            applied: 0,
+            paused_until: 0,
+            full_until: 0,
+            failing: false,
+            clock_off_ms: 0,
+            broken,
+            placements: BTreeMap::new(),
+        }
     }
 
     /// Switches the box on. The index is derived from the log, so it starts from nothing.
-    pub fn start(&mut self, incarnation: u128, unix_ms: u64) -> Result<(), String> {
+    pub fn start(&mut self, incarnation: u128, unix_ms: u64) -> Result<(), journal::Error> {
         let config =
             Config { new_log_id: incarnation, segment_bytes: SEGMENT_BYTES, grow_only: true };
-        let (log, _) = Log::open(self.disk.clone(), config).map_err(|e| e.to_string())?;
+        let (log, _) = Log::open(self.disk.clone(), config)?;
         let start = Start { side: self.side, incarnation, unix_ms, blank: self.blank };
         let index = Arc::new(Index::memory());
-        let core = Core::open(&start, log, index, Arc::new(Users::memory()));
-        self.core = Some(core.map_err(|e| e.to_string())?);
+        let mut core = Core::open(&start, log, index, Arc::new(Users::memory()))?;
+        core.sabotage(self.broken.and_then(Break::in_replica));
+        self.core = Some(core);
         (self.apply_to, self.applied) = (0, 0);
+        self.placements.clear();
         Ok(())
     }
 
-    /// Cuts its power.
-    pub fn crash(&mut self) {
+    /// The program is gone; with the power, what was not synced may be gone, too.
+    pub fn stop(&mut self, power_cut: bool) {
         self.core = None;
         self.session = None;
-        self.disk = self.disk.crash();
+        self.both_since = None;
+        self.peer_told.clear();
+        self.failing = false;
+        self.disk = if power_cut { self.disk.crash() } else { self.disk.restart() };
+    }
+
+    /// Copies the disk as it is now.
+    pub fn take_copy(&mut self, answers: u64) {
+        let Some(core) = &self.core else { return };
+        let Ok(names) = self.disk.list() else { return };
+        let files = names
+            .into_iter()
+            .filter_map(|name| self.disk.contents(&name).map(|bytes| (name, bytes)))
+            .collect();
+        self.copy = Some(Copy { files, held: core.log().vector(), answers, blank: self.blank });
+    }
+
+    /// The disk is what it was when it was copied.
+    pub fn put_back(&mut self, copy: &Copy, seed: u64) {
+        self.disk = SimDisk::new(seed);
+        for (name, bytes) in &copy.files {
+            self.disk.put(name, bytes);
+        }
+        self.blank = copy.blank;
+        self.old_copy = true;
+    }
+
+    /// Will this box recognise such a disk of its peer when they join, also after a restart? That is when
+    /// it holds more of the peer's own journals than the copy, on its disk and as far as it was told.
+    pub fn would_recognise(&self, copy: &Copy) -> bool {
+        let Some(core) = &self.core else { return false };
+        let in_copy = |writer| copy.held.get(writer).copied().unwrap_or(0);
+        core.hello().synced.iter().any(|(writer, count)| {
+            let told = self.peer_told.get(writer).copied().unwrap_or(u64::MAX);
+            writer.side != self.side && *count > in_copy(writer) && told > in_copy(writer)
+        })
+    }
+
+    /// May its failover send it alone?
+    pub fn may_go_alone(&self) -> bool {
+        self.is_up() && !self.blank && !self.old_copy
     }
 
     pub fn is_up(&self) -> bool {
@@ -68,20 +170,28 @@ impl SimBox {
         std::iter::from_fn(|| core.poll()).collect()
     }
 
-    /// One `fdatasync` of everything so far; false when the power went in the middle of it.
-    pub fn sync(&mut self, now: Instant) -> Option<Vec<Output>> {
+    /// One `fdatasync` of everything so far.
+    pub fn sync(&mut self, now: Instant) -> Option<Synced> {
         let core = self.core.as_ref()?;
-        let Position(end) = core.log().flush().ok()?;
-        Some(self.handle(now, Input::Synced { end }))
+        Some(match core.log().flush() {
+            Ok(Position(end)) => Synced::Done(self.handle(now, Input::Synced { end })),
+            Err(journal::Error::DiskFull { .. }) => Synced::Full,
+            Err(_) => Synced::Failed,
+        })
     }
 
-    /// Applies what is committed; did anything change?
-    pub fn apply(&mut self, now: Instant) -> Option<Vec<Output>> {
+    /// Applies what is committed, at most so many records; the mailboxes that changed, and what comes of
+    /// it.
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        records: u64,
+    ) -> Option<(BTreeSet<MailboxId>, Vec<Output>)> {
         let core = self.core.as_ref()?;
         if self.apply_to <= self.applied {
             return None;
         }
-        let end = self.apply_to;
+        let end = self.apply_to.min(self.applied.saturating_add(records));
         let mut batch = Vec::new();
         for row in core.log().scan(Position(self.applied)) {
             let (Position(position), record) =
@@ -92,8 +202,35 @@ impl SimBox {
             core.users().apply(position, &record).expect("memory takes everything");
             batch.push((position, record));
         }
-        core.index().apply(&batch).expect("memory takes everything");
+        if let Some(rule) = self.broken {
+            self.spoil(rule, &mut batch);
+        }
+        let core = self.core.as_ref()?;
+        let changed = core.index().apply(&batch).expect("memory takes everything");
         self.applied = end;
-        Some(self.handle(now, Input::Applied { end }))
+        Some((changed, self.handle(now, Input::Applied { end })))
+    }
+
+    /// Breaks the rules that the index keeps.
+    fn spoil(&mut self, rule: Break, batch: &mut Vec<(u64, Record)>) {
+        match rule {
+            Break::ExpungeLoses => {
+                for (_, record) in batch {
+                    if let Some((entry, _)) = record.op.placement() {
+                        *self.placements.entry(entry.entry).or_default() += 1;
+                    }
+                    if let Op::Expunge { entries, .. } = &mut record.op {
+                        entries.retain(|entry| self.placements.get(entry).is_none_or(|n| *n < 2));
+                    }
+                }
+            }
+            Break::RecordPassedOver => {
+                // Which one depends on where it stands in this box's own log.
+                batch.retain(|(at, record)| {
+                    !(at % 17 == 3 && matches!(record.op, Op::Flags { .. } | Op::Place { .. }))
+                });
+            }
+            Break::BodyMixedUp | Break::Rule(_) => {}
+        }
     }
 }

@@ -7,6 +7,14 @@ impl Random {
         Random(seed)
     }
 
+    /// Each step of a run has numbers of its own, so that a story stays the same when other steps are
+    /// left out.
+    pub fn of_step(seed: u64, step: u64) -> Random {
+        let mut mixed = Random(seed ^ step.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        mixed.next();
+        Random(mixed.next())
+    }
+
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -2,30 +2,27 @@
 
 use record::Side;
 
+use super::Broken;
 use crate::sim::world::{World, at};
 
-/// After healing.
-///
-/// # Errors
-/// The broken promise.
-pub fn check(world: &World) -> Result<(), String> {
-    let mut digests = Vec::new();
+pub fn check(world: &World) -> Result<Broken, String> {
+    let mut broken = Broken::new();
+    let mut states = Vec::new();
     for side in Side::BOTH {
-        let core = world.boxes[at(side)].core.as_ref().ok_or("a box is down")?;
-        let mailbox = core.index().digest().map_err(|e| e.to_string())?;
+        let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
+        let mailboxes = core.index().digest().map_err(|e| e.to_string())?;
         let users = core.users().digest().map_err(|e| e.to_string())?;
         let hidden = core.index().overtaken(1).map_err(|e| e.to_string())?;
         if !hidden.is_empty() {
-            return Err(format!("P2: {hidden:?} is still hidden at {side}"));
+            broken.push(format!("P2: {hidden:?} is still hidden at {side}"));
         }
-        digests.push((core.log().vector(), mailbox, users));
+        states.push((core.log().vector(), mailboxes, users));
     }
-    let [a, b] = &digests[..] else { return Err("two boxes".into()) };
+    let [a, b] = &states[..] else { return Err("there are two boxes".into()) };
     if a.0 != b.0 {
-        return Err(format!("P2: the journals differ: {:?} / {:?}", a.0, b.0));
+        broken.push(format!("P2: the journals differ: {:?} / {:?}", a.0, b.0));
+    } else if (a.1, a.2) != (b.1, b.2) {
+        broken.push("P2: equal journals, different state".into());
     }
-    if (a.1, a.2) != (b.1, b.2) {
-        return Err("P2: equal journals, different state".into());
-    }
-    Ok(())
+    Ok(broken)
 }

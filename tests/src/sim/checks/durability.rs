@@ -1,49 +1,119 @@
-//! P1: an acknowledged message is never lost while a disk survives that held it, and none is doubled.
+//! P1: what was acknowledged is never lost while a disk survives that held it; no message is doubled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use record::{AccountId, Side};
+use journal::SimDisk;
+use mailbox::Index;
+use node::core::Core;
+use record::{AccountId, EntryId, Side};
 
+use super::log_facts::LogFacts;
+use super::{Broken, View};
 use crate::sim::clients::Clients;
 use crate::sim::world::{World, at};
 
-/// After healing: reads every message at both boxes, byte for byte.
-///
-/// # Errors
-/// The broken promise.
-pub fn check(world: &World) -> Result<(), String> {
-    for side in Side::BOTH {
-        let found = found(world, side)?;
-        for delivery in world.clients.delivered.keys() {
-            if world.clients.removals.contains(&delivery.number) {
-                continue;
-            }
-            match found.get(&(delivery.number, delivery.account)).copied().unwrap_or(0) {
-                0 => {
-                    return Err(format!("P1: {delivery:?} was acknowledged and is lost at {side}"));
-                }
-                1 => {}
-                _ if world.clients.copied.contains(&delivery.number) => {}
-                n => return Err(format!("P1: {delivery:?} is there {n} times at {side}")),
-            }
+/// What a client saw is known as long as the disk is.
+pub fn vanished(view: &View<'_>, index: &Index, entries: &[EntryId]) -> Result<Broken, String> {
+    let mut broken = Broken::new();
+    for entry in entries {
+        if index.entry(*entry).map_err(|e| e.to_string())?.is_none() {
+            broken.push(format!(
+                "P1: {entry:?} of {} was shown at {}, and is not known any more",
+                view.mailbox.name, view.side
+            ));
         }
     }
-    Ok(())
+    Ok(broken)
 }
 
-/// How often each delivery is there.
-fn found(world: &World, side: Side) -> Result<BTreeMap<(u64, AccountId), usize>, String> {
-    let core = world.boxes[at(side)].core.as_ref().ok_or("a box is down")?;
-    let mut found = BTreeMap::new();
-    for mailbox in core.index().mailboxes_all().map_err(|e| e.to_string())? {
-        for row in core.index().messages(mailbox.id).map_err(|e| e.to_string())? {
-            let bytes = super::read(core, row.body)?;
-            let number = Clients::number(&bytes).ok_or("P1: a message that nobody sent")?;
-            if bytes != Clients::message(number) {
-                return Err(format!("P1: message {number} was altered at {side}"));
+/// Reads every message at both boxes, byte for byte.
+pub fn check(world: &World) -> Result<Broken, String> {
+    let mut broken = Broken::new();
+    let mut facts = None;
+    for side in Side::BOTH {
+        let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
+        let found = Found::at(core, side, &mut broken)?;
+        broken.extend(found.doubled(world, side));
+        for (entry, (placed, _)) in &world.clients.placed {
+            let is_there = found.entries.get(entry) == Some(&placed.number);
+            if is_there || world.clients.asked_removed.contains(&placed.account) {
+                continue;
             }
-            *found.entry((number, mailbox.account)).or_default() += 1;
+            if facts.is_none() {
+                facts = Some(LogFacts::of(core.log())?);
+            }
+            let Some(facts) = &facts else { continue };
+            let known = core.index().entry(*entry).map_err(|e| e.to_string())?;
+            let expunged = known.is_some_and(|state| state.expunged);
+            if !expunged || !facts.may_be_gone(world, side, *entry)? {
+                broken.push(format!("P1: {placed:?} was acknowledged and is lost at {side}"));
+            }
+        }
+        broken.extend(names(world, core, side)?);
+    }
+    Ok(broken)
+}
+
+/// What clients can read.
+#[derive(Default)]
+struct Found {
+    entries: BTreeMap<EntryId, u64>,
+    times: BTreeMap<(u64, AccountId), u64>,
+}
+
+impl Found {
+    fn at(core: &Core<SimDisk>, side: Side, broken: &mut Broken) -> Result<Found, String> {
+        let mut found = Found::default();
+        for mailbox in core.index().mailboxes_all().map_err(|e| e.to_string())? {
+            for row in core.index().messages(mailbox.id).map_err(|e| e.to_string())? {
+                let bytes = super::read(core, row.body)?;
+                let number = Clients::number(&bytes).ok_or("P1: a message that nobody sent")?;
+                if bytes != Clients::message(number) {
+                    broken.push(format!("P1: message {number} was altered at {side}"));
+                }
+                if found.entries.insert(row.entry, number).is_some() {
+                    broken.push(format!("P1: {:?} is there twice at {side}", row.entry));
+                }
+                *found.times.entry((number, mailbox.account)).or_default() += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    fn doubled(&self, world: &World, side: Side) -> Broken {
+        let often = self.times.iter().filter(|(_, times)| **times > 1);
+        often
+            .filter(|((number, _), _)| !world.clients.copied.contains(number))
+            .map(|((number, _), times)| {
+                format!("P1: message {number} is there {times} times at {side}")
+            })
+            .collect()
+    }
+}
+
+/// Mailboxes, accounts and passwords that were acknowledged.
+fn names(world: &World, core: &Core<SimDisk>, side: Side) -> Result<Broken, String> {
+    let mut broken = Broken::new();
+    let clients = &world.clients;
+    let made: BTreeSet<_> =
+        core.index().mailbox_ids().map_err(|e| e.to_string())?.into_iter().collect();
+    for mailbox in clients.mailboxes.keys().filter(|mailbox| !made.contains(mailbox)) {
+        broken.push(format!("P1: {mailbox:?} was created and is lost at {side}"));
+    }
+    let removed = &clients.asked_removed;
+    for account in clients.made_accounts.keys().filter(|account| !removed.contains(account)) {
+        if core.users().account(*account).map_err(|e| e.to_string())?.is_none() {
+            broken.push(format!("P1: {account:?} was created and is lost at {side}"));
         }
     }
-    Ok(found)
+    for id in clients.passwords_set.keys().filter(|account| !removed.contains(account)) {
+        let Some(account) = core.users().account(*id).map_err(|e| e.to_string())? else { continue };
+        let credentials = core.users().credentials(&account.address).map_err(|e| e.to_string())?;
+        // Which of several is a matter of their clocks; the one of the beginning it is not.
+        let set = credentials.is_some_and(|row| clients.asked_passwords.contains(&row));
+        if !set {
+            broken.push(format!("P1: the password of {} was set and is lost", account.address));
+        }
+    }
+    Ok(broken)
 }

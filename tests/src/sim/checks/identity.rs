@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mailbox::{Mailbox, Row};
-use record::{EntryId, MailboxId, Side, Uid};
+use record::{EntryId, MailboxId, Uid};
 
-/// Everything any client was ever shown.
+use super::{Broken, View};
+
+/// Everything any client of any box was ever shown. No disk's loss takes anything out of it.
 #[derive(Default)]
 pub struct Identity {
     entries: BTreeMap<(MailboxId, Uid), EntryId>,
@@ -13,23 +14,25 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub fn observe(&mut self, side: Side, mailbox: &Mailbox, rows: &[Row]) -> Result<(), String> {
+    pub fn observe(&mut self, view: &View<'_>) -> Broken {
+        let mut broken = Broken::new();
+        let View { side, mailbox, rows } = view;
         let first = *self.uid_validities.entry(mailbox.id).or_insert(mailbox.uid_validity);
         if first != mailbox.uid_validity {
-            return Err(format!(
-                "P3: UIDVALIDITY of {} was {first}, is {}",
+            broken.push(format!(
+                "P3: UIDVALIDITY of {} was {first}, is {} at {side}",
                 mailbox.name, mailbox.uid_validity
             ));
         }
-        for row in rows {
+        for row in *rows {
             let first = *self.entries.entry((mailbox.id, row.uid)).or_insert(row.entry);
             if first != row.entry {
-                return Err(format!(
+                broken.push(format!(
                     "P3: UID {:#x} of {} was {first:?}, is {:?} at {side}",
                     row.uid.0, mailbox.name, row.entry
                 ));
             }
         }
-        Ok(())
+        broken
     }
 }

@@ -3,25 +3,23 @@
 use record::Side;
 use replica::Mode;
 
+use super::Broken;
 use crate::sim::world::{World, at};
 
-/// After healing.
-///
-/// # Errors
-/// The broken promise.
-pub fn check(world: &World) -> Result<(), String> {
+pub fn check(world: &World) -> Broken {
+    let mut broken = Broken::new();
     for side in Side::BOTH {
         let one = &world.boxes[at(side)];
         if one.mode() != Some(Mode::Both) {
-            return Err(format!("P6: {side} is {:?}", one.mode()));
+            broken.push(format!("P6: {side} is {:?}", one.mode()));
         }
         if !one.is_serving() {
-            return Err(format!("P6: {side} does not serve"));
+            broken.push(format!("P6: {side} does not serve"));
         }
-        let waiting = &world.clients.waiting[at(side)];
-        if !waiting.is_empty() {
-            return Err(format!("P6: {side} owes answers to {waiting:?}"));
+        let waiting = world.clients.waiting[at(side)].len();
+        if waiting > 0 {
+            broken.push(format!("P6: {side} owes {waiting} answers"));
         }
     }
-    Ok(())
+    broken
 }

@@ -1,0 +1,244 @@
+//! Everything else that clients do: flags, expunge, move, copy, mailboxes, accounts, settings.
+
+use mailbox::{Mailbox, Row};
+use node::core::{Answer, Input};
+use record::{AccountId, Entry, EntryId, MailboxId, RequestId, Side};
+use replica::{FlagWish, MoveWish, Wish};
+
+use super::{Account, Asked, Clients, Placed};
+use crate::sim::checks;
+use crate::sim::random::Random;
+use crate::sim::world::{Step, World, at};
+
+/// Few names, so that both sides choose the same ones.
+const NAMES: [&str; 3] = ["Work", "Play", "Home"];
+
+/// What a client sees before it decides.
+struct Seen {
+    account: Account,
+    mailboxes: Vec<Mailbox>,
+    here: Mailbox,
+    /// One message of `here`, with the number of its text.
+    message: Option<(Row, u64)>,
+}
+
+impl Clients {
+    /// A client of this box changes something that it sees.
+    pub fn change(world: &mut World, side: Side) -> Step {
+        let Some(seen) = look(world, side)? else { return Ok(()) };
+        let World { clients, random, .. } = world;
+        let Some((wish, asked)) = choose(clients, random, side, &seen) else { return Ok(()) };
+        let request = RequestId(random.id());
+        clients.note(request, asked);
+        clients.waiting[at(side)].insert(request);
+        world.counts.changes += 1;
+        world.tell(|| format!("a client of {side} asks: {}", told(&wish)));
+        world.give(side, Input::Submit { request, wish, answer: Answer::AtApply })
+    }
+}
+
+fn look(world: &mut World, side: Side) -> Result<Option<Seen>, String> {
+    let one = &world.boxes[at(side)];
+    let (Some(core), true) = (&one.core, one.is_serving()) else { return Ok(None) };
+    let Some(account) = world.random.pick(&world.clients.accounts).cloned() else {
+        return Ok(None);
+    };
+    let mailboxes = core.index().mailboxes(account.id).map_err(|e| e.to_string())?;
+    let here = match mailboxes.iter().find(|mailbox| mailbox.id == account.inbox) {
+        Some(inbox) if world.random.permille(600) => inbox.clone(),
+        _ => match world.random.pick(&mailboxes).cloned() {
+            Some(mailbox) => mailbox,
+            None => return Ok(None),
+        },
+    };
+    let rows = core.index().messages(here.id).map_err(|e| e.to_string())?;
+    let message = match world.random.pick(&rows).cloned() {
+        Some(row) => {
+            let bytes = checks::read(core, row.body)?;
+            let number = Clients::number(&bytes).ok_or("P1: a message that nobody sent")?;
+            Some((row, number))
+        }
+        None => None,
+    };
+    Ok(Some(Seen { account, mailboxes, here, message }))
+}
+
+fn choose(
+    clients: &mut Clients,
+    random: &mut Random,
+    side: Side,
+    seen: &Seen,
+) -> Option<(Wish, Asked)> {
+    if random.permille(700) {
+        let (row, number) = seen.message.clone()?;
+        change_message(clients, random, seen, row, number)
+    } else if random.permille(600) {
+        change_mailbox(clients, random, seen)
+    } else {
+        change_pair(clients, random, side, seen)
+    }
+}
+
+fn change_message(
+    clients: &mut Clients,
+    random: &mut Random,
+    seen: &Seen,
+    row: Row,
+    number: u64,
+) -> Option<(Wish, Asked)> {
+    let (account, mailbox) = (seen.account.id, seen.here.id);
+    Some(match random.below(10) {
+        0..3 => {
+            clients.asked_expunged.insert(row.entry);
+            let wish = Wish::Expunge { account, mailbox, entries: vec![row.entry] };
+            (wish, Asked::Expunge(row.entry))
+        }
+        3..6 => {
+            // Each change has a flag of its own, so that none may ever be undone but by a client.
+            let flag = format!("k{:x}", random.next());
+            let change = FlagWish { entry: row.entry, set: vec![flag.clone()], clear: Vec::new() };
+            let wish = Wish::Flags { account, mailbox, changes: vec![change] };
+            (wish, Asked::SetFlag(row.entry, flag))
+        }
+        6 => {
+            let flag = random.pick(&row.flags)?.clone();
+            clients.asked_cleared.insert((row.entry, flag.clone()));
+            let change = FlagWish { entry: row.entry, set: Vec::new(), clear: vec![flag.clone()] };
+            let wish = Wish::Flags { account, mailbox, changes: vec![change] };
+            (wish, Asked::ClearFlag(row.entry, flag))
+        }
+        kind => {
+            clients.copied.insert(number);
+            let to = Entry {
+                entry: EntryId(random.id()),
+                mailbox: random.pick(&seen.mailboxes)?.id,
+                body: row.body,
+                internal_date_s: row.internal_date_s,
+                flags: row.flags.clone(),
+            };
+            let placed = Placed { number, account, entry: to.entry };
+            let wish = if kind < 9 {
+                let moves = vec![MoveWish { from: row.entry, to }];
+                Wish::Move { account, from: mailbox, moves }
+            } else {
+                Wish::Place { account, entries: vec![to] }
+            };
+            (wish, Asked::Place(placed))
+        }
+    })
+}
+
+fn change_mailbox(
+    clients: &mut Clients,
+    random: &mut Random,
+    seen: &Seen,
+) -> Option<(Wish, Asked)> {
+    let account = seen.account.id;
+    let name = (*random.pick(&NAMES)?).to_owned();
+    let free = seen.mailboxes.iter().all(|mailbox| mailbox.name != name);
+    let others: Vec<MailboxId> =
+        seen.mailboxes.iter().map(|m| m.id).filter(|id| *id != seen.account.inbox).collect();
+    Some(match random.below(10) {
+        0..4 if free => {
+            let mailbox = MailboxId(random.id());
+            let uid_validity = random.next() as u32 | 1;
+            let wish = Wish::CreateMailbox { account, mailbox, name, uid_validity };
+            (wish, Asked::Mailbox(mailbox))
+        }
+        4..6 if free => {
+            let mailbox = *random.pick(&others)?;
+            (Wish::RenameMailbox { account, mailbox, name }, Asked::Other)
+        }
+        6..8 => {
+            let mailbox = *random.pick(&others)?;
+            clients.asked_deleted.insert(mailbox);
+            (Wish::DeleteMailbox { account, mailbox }, Asked::Other)
+        }
+        _ => {
+            let subscribed = random.permille(500);
+            (Wish::Subscribe { account, name, subscribed }, Asked::Other)
+        }
+    })
+}
+
+fn change_pair(
+    clients: &mut Clients,
+    random: &mut Random,
+    side: Side,
+    seen: &Seen,
+) -> Option<(Wish, Asked)> {
+    let account = seen.account.id;
+    Some(match random.below(10) {
+        0..4 => {
+            let password_hash = format!("{:x}", random.next());
+            clients.asked_passwords.insert((account, password_hash.clone()));
+            (Wish::SetPassword { account, password_hash }, Asked::Password(account))
+        }
+        4..7 => {
+            // Few addresses, so that both sides choose the same ones.
+            let name = format!("n{}", random.below(2));
+            let home = if random.permille(500) { side } else { side.other() };
+            let (account, wish) = new_account(random, home, name);
+            let id = account.id;
+            clients.accounts.push(account);
+            (wish, Asked::Account(id))
+        }
+        7..9 if !seen.account.first => {
+            clients.asked_removed.insert(account);
+            (Wish::RemoveAccount { account }, Asked::Other)
+        }
+        _ => {
+            let value = random.next().to_be_bytes().to_vec();
+            (Wish::Setting { key: "banner".into(), value }, Asked::Other)
+        }
+    })
+}
+
+pub(super) fn new_account(random: &mut Random, home: Side, name: String) -> (Account, Wish) {
+    let account =
+        Account { id: AccountId(random.id()), inbox: MailboxId(random.id()), first: false };
+    let wish = Wish::CreateAccount {
+        account: account.id,
+        address: format!("{name}@example.test"),
+        home,
+        password_hash: String::new(),
+        mailboxes: vec![(account.inbox, "INBOX".into()), (MailboxId(random.id()), "Other".into())],
+        uid_validity: 7,
+    };
+    (account, wish)
+}
+
+/// One line for the story.
+fn told(wish: &Wish) -> String {
+    let short = |id: u128| format!("{:04x}", id >> 112);
+    match wish {
+        Wish::Place { entries, .. } => {
+            format!("copy to {}", entries.iter().map(|e| short(e.mailbox.0)).collect::<String>())
+        }
+        Wish::Flags { mailbox, changes, .. } => {
+            let change = changes
+                .iter()
+                .map(|c| format!("set {:?} clear {:?} on {}", c.set, c.clear, short(c.entry.0)));
+            format!("in {}: {}", short(mailbox.0), change.collect::<String>())
+        }
+        Wish::Expunge { mailbox, entries, .. } => {
+            let entries = entries.iter().map(|entry| short(entry.0));
+            format!("expunge {} in {}", entries.collect::<String>(), short(mailbox.0))
+        }
+        Wish::Move { from, moves, .. } => {
+            let moves = moves.iter().map(|one| {
+                format!(
+                    "{} to {} in {}",
+                    short(one.from.0),
+                    short(one.to.entry.0),
+                    short(one.to.mailbox.0)
+                )
+            });
+            format!("move from {}: {}", short(from.0), moves.collect::<String>())
+        }
+        Wish::CreateMailbox { mailbox, name, .. } => format!("create {name} {}", short(mailbox.0)),
+        Wish::RenameMailbox { mailbox, name, .. } => format!("rename {} {name}", short(mailbox.0)),
+        Wish::DeleteMailbox { mailbox, .. } => format!("delete {}", short(mailbox.0)),
+        other => format!("{other:?}"),
+    }
+}

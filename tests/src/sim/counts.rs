@@ -1,0 +1,132 @@
+//! What a run did, and the faults by kind.
+
+/// A kind of fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    PowerCut,
+    /// The power goes in the middle of a sync.
+    TornSync,
+    /// Both boxes lose power at once.
+    BothCut,
+    /// The program dies, the power stays.
+    Killed,
+    /// The disk is gone: a blank one in its place.
+    NewDisk,
+    /// The box comes back with an earlier copy of its disk.
+    OldDisk,
+    DiskError,
+    /// No room for some time.
+    DiskFull,
+    Cut,
+    OneWayCut,
+    CutInCatchUp,
+    /// All cables cut, and both sides go on alone.
+    Split,
+    /// A living, connected peer is declared dead.
+    FalseAlarm,
+    /// Failover ends the session, or takes the box out of `alone`.
+    Withdrawn,
+    /// The box stands still for some time.
+    Pause,
+    ClockJump,
+}
+
+impl Fault {
+    pub const ALL: [Fault; 16] = [
+        Fault::PowerCut,
+        Fault::TornSync,
+        Fault::BothCut,
+        Fault::Killed,
+        Fault::NewDisk,
+        Fault::OldDisk,
+        Fault::DiskError,
+        Fault::DiskFull,
+        Fault::Cut,
+        Fault::OneWayCut,
+        Fault::CutInCatchUp,
+        Fault::Split,
+        Fault::FalseAlarm,
+        Fault::Withdrawn,
+        Fault::Pause,
+        Fault::ClockJump,
+    ];
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Counts {
+    pub runs: u64,
+    pub steps: u64,
+    pub virtual_ms: u64,
+    pub deliveries: u64,
+    pub changes: u64,
+    pub acknowledged: u64,
+    pub takeovers: u64,
+    pub joins: u64,
+    pub late_messages: u64,
+    faults: [u64; Fault::ALL.len()],
+}
+
+impl Counts {
+    pub(super) fn of_one_run() -> Counts {
+        Counts { runs: 1, ..Counts::default() }
+    }
+
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults[fault as usize] += 1;
+    }
+
+    /// Every kind of fault with its number.
+    pub fn faults(&self) -> impl Iterator<Item = (Fault, u64)> {
+        Fault::ALL.into_iter().map(|fault| (fault, self.faults[fault as usize]))
+    }
+
+    #[must_use]
+    pub fn virtual_hours(&self) -> f64 {
+        self.virtual_ms as f64 / 3_600_000.0
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.runs += other.runs;
+        self.steps += other.steps;
+        self.virtual_ms += other.virtual_ms;
+        self.deliveries += other.deliveries;
+        self.changes += other.changes;
+        self.acknowledged += other.acknowledged;
+        self.takeovers += other.takeovers;
+        self.joins += other.joins;
+        self.late_messages += other.late_messages;
+        for (mine, more) in self.faults.iter_mut().zip(other.faults) {
+            *mine += more;
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} runs, {} steps, {:.1} simulated hours",
+            self.runs,
+            self.steps,
+            self.virtual_hours()
+        )?;
+        writeln!(
+            f,
+            "{} deliveries, {} other changes; {} acknowledged",
+            self.deliveries, self.changes, self.acknowledged
+        )?;
+        writeln!(
+            f,
+            "{} joins, {} takeovers, {} messages of sessions long over",
+            self.joins, self.takeovers, self.late_messages
+        )?;
+        let total: u64 = self.faults.iter().sum();
+        write!(f, "{total} faults:")?;
+        for (fault, count) in self.faults() {
+            write!(f, " {fault:?} {count}")?;
+        }
+        Ok(())
+    }
+}

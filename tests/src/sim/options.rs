@@ -1,0 +1,95 @@
+//! What a run is told: which faults, which broken rule, which of its steps.
+
+use std::collections::BTreeSet;
+
+use replica::Sabotage;
+
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// A rule that every box of the run breaks.
+    pub broken: Option<Break>,
+    /// Only these steps are taken; the others pass as if nobody did anything.
+    pub only: Option<BTreeSet<u64>>,
+    /// Check MODSEQs, too: changes of flags on both sides of a split are not stamped again yet.
+    pub modseqs: bool,
+    /// Write down what happens.
+    pub story: bool,
+}
+
+impl Options {
+    #[must_use]
+    pub fn breaking(rule: Break) -> Options {
+        Options { broken: Some(rule), ..Options::default() }
+    }
+
+    #[must_use]
+    pub fn telling(&self) -> Options {
+        Options { story: true, ..self.clone() }
+    }
+}
+
+/// A rule that is broken on purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Break {
+    /// In the replication.
+    Rule(Sabotage),
+    /// An expunge does not hold against an entry that was placed more than once.
+    ExpungeLoses,
+    /// The index passes over a record now and then.
+    RecordPassedOver,
+    /// The record with a message's text is written, but not its bytes: another message's are.
+    BodyMixedUp,
+}
+
+impl Break {
+    pub const ALL: [Break; 13] = [
+        Break::Rule(Sabotage::CommitWithoutPeer),
+        Break::BodyMixedUp,
+        Break::Rule(Sabotage::NoPlacingAgain),
+        Break::RecordPassedOver,
+        Break::Rule(Sabotage::NoLaneJump),
+        Break::Rule(Sabotage::LaneNotHeld),
+        Break::Rule(Sabotage::NoFloor),
+        Break::Rule(Sabotage::BothWithoutReady),
+        Break::Rule(Sabotage::OldDiskUnnoticed),
+        Break::Rule(Sabotage::ServeTooSoon),
+        Break::ExpungeLoses,
+        Break::Rule(Sabotage::FlagsForgotten),
+        Break::Rule(Sabotage::NoAskingAgain),
+    ];
+
+    /// The promise whose checker is meant to catch it.
+    #[must_use]
+    pub fn promise(self) -> &'static str {
+        match self {
+            Break::Rule(Sabotage::CommitWithoutPeer) | Break::BodyMixedUp => "P1",
+            Break::Rule(Sabotage::NoPlacingAgain) | Break::RecordPassedOver => "P2",
+            Break::Rule(
+                Sabotage::NoLaneJump
+                | Sabotage::LaneNotHeld
+                | Sabotage::NoFloor
+                | Sabotage::BothWithoutReady
+                | Sabotage::OldDiskUnnoticed,
+            ) => "P3",
+            Break::Rule(Sabotage::ServeTooSoon) => "P4",
+            Break::ExpungeLoses | Break::Rule(Sabotage::FlagsForgotten) => "P5",
+            Break::Rule(Sabotage::NoAskingAgain) => "P6",
+        }
+    }
+
+    pub(super) fn in_replica(self) -> Option<Sabotage> {
+        match self {
+            Break::Rule(rule) => Some(rule),
+            Break::ExpungeLoses | Break::RecordPassedOver | Break::BodyMixedUp => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Break {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Break::Rule(rule) => write!(f, "{rule:?}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
