@@ -156,6 +156,20 @@ pub fn grow_ext4(mounted: &Path, length_bytes: u64) -> Result<u64> {
     Ok(blocks * block)
 }
 
+/// Stops the mounted ext4 file system at `mounted` as a power cut would: nothing more reaches its device, not even its
+/// journal, and every use of it fails until it is mounted anew. For tests of what survives.
+///
+/// # Errors
+/// What the kernel says.
+pub fn shut_down(mounted: &Path) -> Result<()> {
+    let what = || format!("shut the file system at {} down", mounted.display());
+    let folder = File::open(mounted).map_err(|error| Error::kernel(what(), error))?;
+    // SAFETY: the ioctl reads one u32, which the constant is.
+    unsafe { calls::ext4_shutdown(folder.as_raw_fd(), &raw const calls::NO_LOG_FLUSH) }
+        .map(drop)
+        .map_err(|error| Error::kernel(what(), error))
+}
+
 /// `linux/fs.h`, `linux/blkpg.h`, `ext4.h`
 #[allow(non_camel_case_types)] // the kernel's own names
 mod calls {
@@ -184,6 +198,11 @@ mod calls {
     nix::ioctl_read_bad!(sector_bytes, nix::request_code_none!(0x12, 104), c_int);
     nix::ioctl_write_ptr_bad!(blkpg, nix::request_code_none!(0x12, 105), blkpg_ioctl_arg);
     nix::ioctl_write_ptr!(ext4_resize, b'f', 16, u64);
+
+    /// `EXT4_GOING_FLAGS_NOLOGFLUSH`
+    pub static NO_LOG_FLUSH: u32 = 2;
+    // Its number says "read", and it is the kernel that reads.
+    nix::ioctl_write_ptr_bad!(ext4_shutdown, nix::request_code_read!(b'X', 125, 4), u32);
 }
 
 #[cfg(test)]

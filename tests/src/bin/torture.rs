@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use tests::torture::{Fault, Plan, Size, rounds, split};
+use tests::torture::{Fault, Plan, Size, catch_up, full, rounds, split};
 
 #[derive(Parser)]
 struct Cli {
@@ -25,6 +25,17 @@ enum Torture {
     Kill(Rounds),
     /// SIGSTOP and SIGCONT
     Pause(Rounds),
+    /// Power cuts: the disks lose what was not synced (needs root, and mounts files)
+    Power(Rounds),
+    /// Cables that lose, delay, break and are cut
+    Net(Rounds),
+    /// One box comes back to a survivor that took in much
+    CatchUp {
+        #[arg(long, default_value_t = 256)]
+        mib: usize,
+    },
+    /// A disk without room (needs root, and mounts files)
+    Full,
     /// Both boxes take mail for the same mailboxes while nothing passes between them
     Split {
         /// At each box
@@ -77,6 +88,10 @@ fn main() -> Result<()> {
     let totals = match &cli.torture {
         Torture::Kill(args) => rounds(&args.plan(Fault::Kill))?,
         Torture::Pause(args) => rounds(&args.plan(Fault::Pause))?,
+        Torture::Power(args) => rounds(&args.plan(Fault::Power))?,
+        Torture::Net(args) => rounds(&args.plan(Fault::Net))?,
+        Torture::CatchUp { mib } => catch_up(*mib)?,
+        Torture::Full => full()?,
         Torture::Split { messages, mailboxes } => split(*messages, *mailboxes)?,
     };
     if let Some(path) = cli.json {

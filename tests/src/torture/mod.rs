@@ -18,13 +18,18 @@
 //! asked twice because an answer got lost may happen twice.
 
 mod books;
+mod catchup;
 mod clients;
 mod dice;
+mod disk;
+mod full;
 mod look;
 mod rounds;
 mod split;
 mod stand;
 
+pub use catchup::catch_up;
+pub use full::full;
 pub use rounds::{Fault, Plan, rounds};
 pub use split::split;
 pub use stand::Size;

@@ -10,6 +10,7 @@ use control::site::Timing;
 
 use super::books::{Books, Place, Sight};
 use super::clients::{Crowd, Door, MAILBOXES, Scene};
+use super::disk::Disk;
 use super::look::look;
 use crate::native::{Account, Imap, Pair};
 
@@ -28,14 +29,16 @@ pub struct Stand {
     // Dropped before the pair: its clients end when their servers do.
     crowd: Option<Crowd>,
     pub pair: Pair,
+    /// Of a and b, when they have some of their own.
+    pub disks: Option<[Disk; 2]>,
     size: Size,
     accounts_made: usize,
 }
 
 impl Stand {
     /// With both boxes running, and nobody there yet.
-    pub fn new(pair: Pair, size: Size) -> Stand {
-        Stand { crowd: None, pair, size, accounts_made: 0 }
+    pub fn new(pair: Pair, disks: Option<[Disk; 2]>, size: Size) -> Stand {
+        Stand { crowd: None, pair, disks, size, accounts_made: 0 }
     }
 
     /// Sends the clients home, if there are any, and lets others come, with new accounts.
@@ -109,6 +112,9 @@ impl Drop for Stand {
             // It may be down already.
             let _ = self.pair.get_mut(side).kill();
         }
+        // The clients end now; then the disks go, and the pair's folder last.
+        self.crowd = None;
+        self.disks = None;
     }
 }
 

@@ -1,7 +1,9 @@
 //! Clients all the time; in each round a fault, recovery, and a look at everything.
 
 mod kill;
+mod net;
 mod pause;
+mod power;
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +12,9 @@ use control::Side;
 
 use super::books::{Breaches, Sums};
 use super::dice::Dice;
+use super::disk::Disk;
 use super::stand::{SHORT, Size, Stand};
-use crate::native::Pair;
+use crate::native::{Maild, Pair};
 
 /// What happens to a box, or to both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub enum Fault {
     Kill,
     /// SIGSTOP, and SIGCONT some time later.
     Pause,
+    /// The disks of boxes lose what was not synced. Needs root.
+    Power,
+    /// Cables that lose, delay, break and are cut.
+    Net,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +70,12 @@ struct Struck {
 pub fn rounds(plan: &Plan) -> Result<serde_json::Value> {
     let name = format!("torture-{:?}", plan.fault).to_lowercase();
     let mut pair = Pair::prepare_with(&name, SHORT)?;
+    let disks = match plan.fault {
+        Fault::Power => Some([disk_of(&pair.a)?, disk_of(&pair.b)?]),
+        _ => None,
+    };
     pair.start()?;
-    let mut stand = Stand::new(pair, plan.size);
+    let mut stand = Stand::new(pair, disks, plan.size);
     let mut dice = Dice::new(plan.seed);
     let mut totals = Totals::default();
     let begin = Instant::now();
@@ -103,6 +114,8 @@ fn one(
     let struck = match plan.fault {
         Fault::Kill => kill::strike(stand, dice)?,
         Fault::Pause => pause::strike(stand, dice)?,
+        Fault::Power => power::strike(stand, dice)?,
+        Fault::Net => net::strike(stand, dice)?,
     };
     stand.pair.wait_both()?;
     let recovered = struck.free.elapsed();
@@ -135,12 +148,18 @@ fn one(
     Ok(())
 }
 
+fn disk_of(maild: &Maild) -> Result<Disk> {
+    Disk::make(maild.folder().join("disk.img"), maild.data(), DISK_MIB)
+}
+
 /// A while, in milliseconds.
 fn wait(dice: &mut Dice, from_ms: usize, to_ms: usize) -> u64 {
     let ms = (from_ms + dice.below(to_ms - from_ms + 1)) as u64;
     std::thread::sleep(Duration::from_millis(ms));
     ms
 }
+
+const DISK_MIB: u64 = 2048;
 
 fn one_of(dice: &mut Dice) -> Side {
     if dice.percent(50) { Side::A } else { Side::B }
