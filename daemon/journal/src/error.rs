@@ -45,7 +45,15 @@ pub enum Error {
     #[error("{address:?} is not mended: {reason}")]
     Unfit { address: Option<Address>, reason: &'static str },
 
+    // The backup.
+    #[error("the backup cannot be used: {reason}")]
+    Backup { reason: &'static str },
+    #[error("cannot {doing} the backup: {reason}")]
+    Stream { doing: &'static str, kind: io::ErrorKind, reason: String },
+
     // The caller.
+    #[error("a log is there already: {file}")]
+    NotBlank { file: String },
     /// The records of a writer come in order, each once.
     #[error("{address:?} is not the next of its writer: expected index {expected}")]
     OutOfTurn { address: Address, expected: u64 },

@@ -14,6 +14,7 @@
 //! proves that every entry before that batch was on the disk once; a bad one among those is damage, a
 //! bad one that nothing vouches for is a torn tail.
 
+pub mod backup;
 mod committer;
 pub mod disk;
 mod error;
@@ -29,6 +30,7 @@ mod rewrite;
 mod scan;
 mod scrub;
 mod segment;
+mod snapshot;
 mod spare;
 
 pub use committer::Committer;
@@ -39,3 +41,4 @@ pub use reclaim::{Reclaimable, Reclaimed};
 pub use recovery::{Damaged, Recovery};
 pub use scan::{Scan, ScannedFrame};
 pub use scrub::ScrubProgress;
+pub use snapshot::Snapshot;

@@ -62,6 +62,9 @@ pub const SCRUB_ROUND_S: u64 = 7 * 24 * 3600;
 /// A step of the scrub ends when it has found this many damaged records.
 pub const SCRUB_DAMAGED_MAX: usize = 256;
 
+/// A backup that names more writers than this is none.
+pub const BACKUP_WRITERS_MAX: u32 = 1 << 18;
+
 /// Whoever looks for reclaimable segments need not do so more often, seconds.
 pub const RECLAIM_INTERVAL_S: u64 = 3600;
 

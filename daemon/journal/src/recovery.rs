@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use record::{Address, Vector};
 
+use crate::backup::undo_restore;
 use crate::disk::Disk;
 use crate::error::{Error, disk_error};
 use crate::flush::create_segment;
@@ -64,6 +65,12 @@ impl<D: Disk> Log<D> {
     /// [`Error::Version`]; [`Error::Disk`], also when the end of the log cannot be read;
     /// [`Error::DiskFull`].
     pub fn open(disk: D, config: Config) -> Result<(Arc<Log<D>>, Recovery), Error> {
+        undo_restore(&disk)?;
+        Log::open_as_it_is(disk, config)
+    }
+
+    /// Also a log that is being restored.
+    pub(crate) fn open_as_it_is(disk: D, config: Config) -> Result<(Arc<Log<D>>, Recovery), Error> {
         config.check()?;
         let mut firsts = tidy(&disk)?;
         let fresh = firsts.is_empty();

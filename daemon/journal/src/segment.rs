@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `POSITION.log` | a segment, by the position of its first record, 20 digits |
 //! | `POSITION.idx` | the side index of a sealed segment; derived, built anew when missing or bad |
+//! | `restoring` | while it is there, the rest is half made (see `backup`) |
 //! | `*.tmp` | a segment in the making: the one zeroed ahead, or a new header; removed at opening |
 //!
 //! A sealed segment may be rewritten, with less or mended content, as a whole: the new file takes the name

@@ -3,6 +3,7 @@
 // Clippy's own exception for tests does not reach the functions that they share.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
 mod basics;
 mod catch_up;
 mod crash;
