@@ -11,8 +11,9 @@ use node::serve::pop3::Pop3;
 use node::serve::smtp::Smtp;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
+use crate::closing::Closings;
 use crate::drive::{Stream, drive, start_tls};
 
 /// Connections of clients at the same time, all ports together.
@@ -81,7 +82,7 @@ pub struct Listeners {
     pub handle: Handle,
     pub hostname: String,
     pub tls: Arc<ServerConfig>,
-    pub closing: watch::Receiver<Option<String>>,
+    pub closings: Closings,
 }
 
 impl Listeners {
@@ -124,6 +125,7 @@ impl Listeners {
 
     async fn serve(self, port: Port, stream: TcpStream, client: IpAddr) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
+        let closing = self.closings.of(stream.local_addr()?.ip());
         let mut stream: Box<dyn Stream> = Box::new(stream);
         let tls_active = port.tls_first();
         if tls_active {
@@ -131,7 +133,7 @@ impl Listeners {
         }
         let now = Instant::now();
         let client_ip = client.to_canonical();
-        let Listeners { handle, hostname, tls, closing } = self;
+        let Listeners { handle, hostname, tls, .. } = self;
         match port {
             Port::Smtp | Port::Submission | Port::Submissions => {
                 let role = match port {

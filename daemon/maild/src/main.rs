@@ -3,7 +3,9 @@
 //! `main` puts the parts together; each part is a file. Start reading at [`run`].
 
 mod bootstrap;
+mod closing;
 mod drive;
+mod guard;
 mod identity;
 mod link;
 mod listen;
@@ -21,21 +23,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use closing::Closings;
 use control::Site;
-use failover::beat::Key;
-use failover::{Failover, Side};
 use identity::Identity;
 use listen::{Listeners, Place};
 use node::Handle;
-use ports::loopback::{Local, LoopbackPorts};
-use ports::real::{LINK_PORT, RealPorts};
-use ports::{Events, Ports};
+use ports::real::LINK_PORT;
 use status::Statuses;
 use tls::{ClientTls, PairCertificate};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio::time::timeout;
-use watch::{Seen, Stop, Watch};
+use watch::{Seen, Stop, WatchParts};
 
 /// The firmware's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -113,9 +112,24 @@ async fn run(args: Args) -> Result<()> {
 
     let first = PairCertificate::self_signed(vec![site.hostname.clone()])?;
     let client_tls = ClientTls::new(&first)?;
-    let (ports, events) = open_ports(&args, &site).await?;
-    let names = [failover::Path::Crossover, failover::Path::Lan].map(|path| ports.name(path));
     let seen = Arc::new(Seen::default());
+    let closings = Closings::default();
+    let (asked_send, asked) = channel::channel(None);
+    let (stop_watch, stop) = channel::channel(Stop::No);
+    let (handed_over_send, mut handed_over) = channel::channel(false);
+    let link_peer = start_link(&args, &node, &identity).await?;
+    let watch = WatchParts {
+        site: site.clone(),
+        local: args.link.zip(args.peer),
+        blank,
+        node: node.clone(),
+        identity: identity.clone(),
+        link_peer,
+        seen: seen.clone(),
+        handed_over: handed_over_send,
+        closings: closings.clone(),
+    };
+    let (watch, names) = watch.start(stop).await?;
     let statuses = Arc::new(Statuses {
         site: site.clone(),
         node: node.clone(),
@@ -125,23 +139,6 @@ async fn run(args: Args) -> Result<()> {
         started: Instant::now(),
         alone: Default::default(),
     });
-    let (closing_send, closing) = channel::channel(None);
-    let (asked_send, asked) = channel::channel(None);
-    let (stop_watch, stop) = channel::channel(Stop::No);
-    let (handed_over_send, mut handed_over) = channel::channel(false);
-    let link_peer = start_link(&args, &node, &identity).await?;
-    let watch = Watch {
-        failover: failover(&site, blank),
-        ports,
-        key: Key::new(identity.shared_key("heartbeat")),
-        node: node.clone(),
-        identity: identity.clone(),
-        link_peer,
-        seen,
-        handed_over: handed_over_send,
-    };
-    let watch = tokio::spawn(watch.run(events, stop));
-
     let follow = statuses.clone();
     tokio::spawn(async move { follow.follow_view().await });
     tokio::spawn(bootstrap::follow(node.clone(), site.clone(), client_tls.clone()));
@@ -154,7 +151,7 @@ async fn run(args: Args) -> Result<()> {
         handle: node.clone(),
         hostname: site.hostname.clone(),
         tls: tls.clone(),
-        closing: closing.clone(),
+        closings: closings.clone(),
     };
     listeners.start(place).await?;
     panel::start(place, tls, statuses.clone(), identity.shared_key("panel")).await?;
@@ -174,10 +171,12 @@ async fn run(args: Args) -> Result<()> {
     stop_watch.send_replace(Stop::HandOver);
     // Whatever comes of it, the box stops.
     let _ = timeout(HANDOVER_WAIT, handed_over.wait_for(|done| *done)).await;
-    closing_send.send_replace(Some("this box is stopping".into()));
+    closings.all("this box is stopping");
     tokio::time::sleep(CLOSING).await;
     stop_watch.send_replace(Stop::Goodbye);
-    watch.await?;
+    tokio::task::spawn_blocking(move || watch.join())
+        .await?
+        .map_err(|_| anyhow::anyhow!("failover died"))?;
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
@@ -194,15 +193,6 @@ async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Resul
         _ = asked.wait_for(Option::is_some) => {}
     }
     Ok(())
-}
-
-async fn open_ports(args: &Args, site: &Arc<Site>) -> Result<(Ports, Events)> {
-    if let (Some(link), Some(peer)) = (args.link, args.peer) {
-        let (ports, events) = LoopbackPorts::open(Local { link }, Local { link: peer }).await?;
-        return Ok((Ports::Loopback(ports), events));
-    }
-    let (ports, events) = RealPorts::open(site.clone()).await?;
-    Ok((Ports::Real(ports), events))
 }
 
 /// Side a connects to where `failover` says the peer is; side b accepts.
@@ -224,23 +214,6 @@ async fn start_link(
         }
     };
     Ok(send)
-}
-
-fn failover(site: &Site, blank: bool) -> Failover {
-    let side = match site.side {
-        control::Side::A => Side::A,
-        control::Side::B => Side::B,
-    };
-    let mut config = failover::Config::new(side);
-    config.dead_after = Duration::from_millis(site.timing.dead_after_ms);
-    config.commit_wait = config.dead_after;
-    config.cold_start_wait = Duration::from_millis(site.timing.cold_start_wait_ms);
-    config.first_boot_may_serve = !blank;
-    config.has_gateway = matches!(
-        (site.lan.gateway, site.lan.address.address),
-        (Some(IpAddr::V4(_)), IpAddr::V4(_))
-    );
-    Failover::new(config, Instant::now(), Handle::new_id() as u64)
 }
 
 fn record_side(side: control::Side) -> record::Side {

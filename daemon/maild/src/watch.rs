@@ -1,23 +1,34 @@
 //! Runs `failover`: brings it everything that happens, carries out what it decides.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
+use control::Site;
 use failover::beat::Key;
-use failover::{Admin, Beat, Failover, Input, Output, Path, ReplicaState, Report};
+use failover::{Admin, Beat, Failover, Input, Output, Path, ReplicaState, Report, Side};
 use node::Handle;
 use replica::Mode;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::closing::Closings;
+use crate::guard;
 use crate::identity::Identity;
+use crate::ports::loopback::{Local, LoopbackPorts};
+use crate::ports::real::RealPorts;
 use crate::ports::{Events, PortEvent, Ports};
 
+/// Of the failover thread: above every ordinary one, below the guard.
+const PRIORITY: u8 = 5;
 /// How often health and sync progress are looked at.
 const PULSE: Duration = Duration::from_millis(100);
 /// The node's loop must go round within this time.
 const LOOP_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// The sessions on an address that moves get this long to hear it, while it is still on the port.
+const TELL_CLIENTS: Duration = Duration::from_millis(20);
 
 /// What others may look at.
 #[derive(Default)]
@@ -35,16 +46,105 @@ pub enum Stop {
     Goodbye,
 }
 
-pub struct Watch {
-    pub failover: Failover,
-    pub ports: Ports,
-    pub key: Key,
+/// What the loop works with.
+pub struct WatchParts {
+    pub site: Arc<Site>,
+    /// Two processes on one machine: this one's place and the other's.
+    pub local: Option<(SocketAddr, SocketAddr)>,
+    pub blank: bool,
     pub node: Handle,
     pub identity: Arc<Identity>,
     pub link_peer: watch::Sender<Option<SocketAddr>>,
     pub seen: Arc<Seen>,
     /// Becomes true when the peer serves this box's address, or nobody can.
     pub handed_over: watch::Sender<bool>,
+    pub closings: Closings,
+}
+
+/// The failover thread, and the names of the ports: crossover, LAN.
+type Started = (std::thread::JoinHandle<()>, [String; 2]);
+
+impl WatchParts {
+    /// Opens the ports and runs the loop on a thread of its own, before all ordinary ones: heartbeats
+    /// go out in time whatever the rest of the program is busy with.
+    ///
+    /// # Errors
+    /// What is wrong with the ports.
+    pub async fn start(self, stop: watch::Receiver<Stop>) -> Result<Started> {
+        let (send, started) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("failover".into()).spawn(move || {
+            if let Err(error) = linux::scheduling::run_in_real_time(PRIORITY) {
+                tracing::debug!(%error, "failover runs as an ordinary thread");
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(self.run(send, stop)),
+                Err(error) => drop(send.send(Err(error.into()))),
+            }
+        })?;
+        let names = started.await.context("the failover thread ended at its start")??;
+        Ok((thread, names))
+    }
+
+    async fn run(self, started: oneshot::Sender<Result<[String; 2]>>, stop: watch::Receiver<Stop>) {
+        let pulse = guard::Pulse::default();
+        let opened = self.open_ports().await.and_then(|(ports, events)| {
+            let dead_after = Duration::from_millis(self.site.timing.dead_after_ms);
+            ports.guard(pulse.clone(), dead_after)?;
+            Ok((ports, events))
+        });
+        match opened {
+            Ok((ports, events)) => {
+                let names = [Path::Crossover, Path::Lan].map(|path| ports.name(path));
+                // Whoever asked waits for it.
+                let _ = started.send(Ok(names));
+                let watch = Watch {
+                    failover: failover(&self.site, self.blank),
+                    key: Key::new(self.identity.shared_key("heartbeat")),
+                    ports,
+                    pulse,
+                    parts: self,
+                };
+                watch.run(events, stop).await;
+            }
+            Err(error) => drop(started.send(Err(error))),
+        }
+    }
+
+    async fn open_ports(&self) -> Result<(Ports, Events)> {
+        if let Some((link, peer)) = self.local {
+            let (ports, events) = LoopbackPorts::open(Local { link }, Local { link: peer }).await?;
+            return Ok((Ports::Loopback(ports), events));
+        }
+        let (ports, events) = RealPorts::open(self.site.clone()).await?;
+        Ok((Ports::Real(ports), events))
+    }
+}
+
+fn failover(site: &Site, blank: bool) -> Failover {
+    let side = match site.side {
+        control::Side::A => Side::A,
+        control::Side::B => Side::B,
+    };
+    let mut config = failover::Config::new(side);
+    config.dead_after = Duration::from_millis(site.timing.dead_after_ms);
+    config.commit_wait = config.dead_after;
+    config.cold_start_wait = Duration::from_millis(site.timing.cold_start_wait_ms);
+    config.first_boot_may_serve = !blank;
+    config.has_gateway = matches!(
+        (site.lan.gateway, site.lan.address.address),
+        (Some(IpAddr::V4(_)), IpAddr::V4(_))
+    );
+    Failover::new(config, Instant::now(), Handle::new_id() as u64)
+}
+
+struct Watch {
+    parts: WatchParts,
+    failover: Failover,
+    ports: Ports,
+    key: Key,
+    /// Tells the guard that this loop turns.
+    pulse: guard::Pulse,
 }
 
 /// What the loop is told besides what the ports bring.
@@ -55,15 +155,15 @@ enum Pulse {
 
 impl Watch {
     /// Runs until told to stop: hands the address over first, says goodbye at the end.
-    pub async fn run(mut self, mut events: Events, mut stop: watch::Receiver<Stop>) {
+    async fn run(mut self, mut events: Events, mut stop: watch::Receiver<Stop>) {
         let (pulse_send, mut pulses) = mpsc::channel(16);
-        tokio::spawn(pulse(self.node.clone(), pulse_send));
-        let mut modes = self.node.modes();
+        tokio::spawn(pulse(self.parts.node.clone(), pulse_send));
+        let mut modes = self.parts.node.modes();
         modes.mark_changed();
-        let mut progress = self.node.progress();
+        let mut progress = self.parts.node.progress();
         self.feed(Input::Listener(self.ports.listener())).await;
         self.feed(Input::StoreMayServe(!progress.blank)).await;
-        if self.identity.was_alone() {
+        if self.parts.identity.was_alone() {
             self.feed(Input::StoreWasAlone).await;
         }
         loop {
@@ -96,7 +196,7 @@ impl Watch {
                 self.feed(input).await;
             }
             // A session makes `joining` of `no session` without a change of the view.
-            let now = self.node.progress();
+            let now = self.parts.node.progress();
             if now.in_session != progress.in_session || now.blank != progress.blank {
                 self.feed(Input::StoreMayServe(!now.blank)).await;
                 self.feed(Input::Replica(self.replica_state())).await;
@@ -110,12 +210,12 @@ impl Watch {
     }
 
     fn mark_view(&self) {
-        let both = match self.node.mode() {
+        let both = match self.parts.node.mode() {
             Mode::Both => true,
             Mode::Alone => false,
             Mode::Starting | Mode::Waiting => return,
         };
-        if let Err(error) = self.identity.mark_view(both) {
+        if let Err(error) = self.parts.identity.mark_view(both) {
             tracing::warn!(%error, "marking which view this box is in");
         }
     }
@@ -131,14 +231,19 @@ impl Watch {
             },
             PortEvent::Carrier { path, up } => Input::Carrier { path, up },
             PortEvent::Gateway { reachable } => Input::Gateway { reachable },
+            // The peer's announcement of an address that was just given to it is no second holder.
             PortEvent::SecondHolder { address } => {
+                let report = self.failover.report(Instant::now());
+                if !report.holds.has(address) {
+                    return None;
+                }
                 Input::SecondHolder { address, owner_answers: false }
             }
         })
     }
 
     fn replica_state(&self) -> ReplicaState {
-        match (self.node.mode(), self.node.progress().in_session) {
+        match (self.parts.node.mode(), self.parts.node.progress().in_session) {
             (Mode::Both, _) => ReplicaState::Both,
             (Mode::Alone, _) => ReplicaState::Alone,
             (Mode::Starting | Mode::Waiting, true) => ReplicaState::Joining,
@@ -148,39 +253,48 @@ impl Watch {
 
     async fn feed(&mut self, input: Input) {
         let now = Instant::now();
+        self.pulse.beat();
         self.failover.handle(now, input);
         while let Some(output) = self.failover.poll() {
             self.carry_out(output).await;
         }
         let report = self.failover.report(now);
         let address = self.ports.peer_address(report.link, self.failover.peer_listener());
-        self.link_peer.send_if_modified(|known| {
+        self.parts.link_peer.send_if_modified(|known| {
             let changed = *known != address;
             *known = address;
             changed
         });
-        *self.seen.report.lock().expect("no holder panics") = Some(report);
+        *self.parts.seen.report.lock().expect("no holder panics") = Some(report);
     }
 
     async fn carry_out(&mut self, output: Output) {
         match output {
             Output::SendBeat { path, beat } => self.ports.send_beat(path, &beat.seal(&self.key)),
             Output::Take(side) => self.ports.take(side).await,
-            Output::Give(side) => self.ports.give(side).await,
+            Output::Give(side) => {
+                if let Some(address) = self.ports.service_address(side) {
+                    self.parts
+                        .closings
+                        .address_moves(address, "this address moves to the other box");
+                    tokio::time::sleep(TELL_CLIENTS).await;
+                }
+                self.ports.give(side).await;
+            }
             Output::Announce(side) => self.ports.announce(side),
             Output::Probe(side) => self.ports.probe(side),
             Output::GoAlone { why } => {
                 tracing::info!(why = why.text(), "this box goes on alone");
-                let _ = self.node.go_alone().await;
+                let _ = self.parts.node.go_alone().await;
             }
             Output::EndSession => {
-                let _ = self.node.end_session().await;
+                let _ = self.parts.node.end_session().await;
             }
             // `feed` looks at the report's path after each input.
             Output::Link(path) => tracing::info!(?path, "the link's path"),
             Output::HandedOver { peer_serves } => {
                 tracing::info!(peer_serves, "the handover ended");
-                self.handed_over.send_replace(true);
+                self.parts.handed_over.send_replace(true);
             }
             Output::Alarm { kind, raised, text } => {
                 tracing::warn!(?kind, raised, %text, "alarm");

@@ -250,11 +250,7 @@ impl<D: Disk> Core<D> {
         let Some(link) = &mut self.link else { return };
         match &message {
             Message::Synced(vector) => link.synced(vector),
-            Message::Record(frame) => {
-                if let Ok(record) = record::decode(frame) {
-                    link.received(record.writer, record.index);
-                }
-            }
+            Message::Record(frame) => link.received(frame),
             _ => {}
         }
         self.replica(now, message.into());

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use journal::{Disk, Log, Position};
-use record::{Vector, Writer, decode};
+use record::{Vector, Writer, decode_head};
 use replica::{Hello, Message};
 
 use crate::limits::{LINK_TURN_BYTES, LINK_WINDOW_BYTES};
@@ -47,9 +47,12 @@ impl Link {
     }
 
     /// The peer sent this record, so it has it.
-    pub fn received(&mut self, writer: Writer, index: u64) {
-        let has = self.peer_has.entry(writer).or_default();
-        *has = (*has).max(index + 1);
+    pub fn received(&mut self, frame: &[u8]) {
+        // A frame that is none ends the session when `replica` looks at it.
+        if let Ok(record) = decode_head(frame) {
+            let has = self.peer_has.entry(record.writer).or_default();
+            *has = (*has).max(record.index + record.op.count());
+        }
     }
 
     /// The peer has this on its disk.
@@ -84,7 +87,7 @@ impl Link {
                 return out;
             }
             let read = log.frame(Position(self.cursor));
-            let (frame, record) = match read.map(|frame| (decode(&frame), frame)) {
+            let (frame, record) = match read.map(|frame| (decode_head(&frame), frame)) {
                 Ok((Ok(record), frame)) => (frame, record),
                 Ok((Err(error), _)) => {
                     out.failed = Some(format!("the log at {}: {error}", self.cursor));
@@ -97,14 +100,15 @@ impl Link {
             };
             self.cursor += 1;
             let has = self.peer_has.entry(record.writer).or_default();
-            if *has > record.index {
+            let end = record.index + record.op.count();
+            if *has >= end {
                 continue;
             }
-            *has = record.index + 1;
+            *has = end;
             let bytes = frame.len() as u64;
             turn_bytes += bytes;
             self.unsynced_bytes += bytes;
-            self.unsynced.push_back((record.writer, record.index, bytes));
+            self.unsynced.push_back((record.writer, end - 1, bytes));
             out.messages.push(Message::Record(frame.to_vec()));
         }
     }

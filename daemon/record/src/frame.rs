@@ -118,6 +118,17 @@ pub fn frame_length(bytes: &[u8]) -> Result<usize, FrameError> {
     Ok(length)
 }
 
+/// What a frame says of itself, without its payload and without looking at the checksum: for frames that
+/// were checked when they came from the disk or will be when they go there.
+///
+/// # Errors
+/// As [`decode`], but for the checksum.
+pub fn decode_head(bytes: &[u8]) -> Result<Record, FrameError> {
+    let length = frame_length(bytes)?;
+    let frame = bytes.get(..length).ok_or(FrameError::Short { need: length, got: bytes.len() })?;
+    parts(frame).map(|(record, _)| record)
+}
+
 /// Reads the frame at the beginning of `bytes`; what follows it is left alone.
 ///
 /// # Errors
@@ -130,6 +141,13 @@ pub fn decode(bytes: &[u8]) -> Result<Record, FrameError> {
     if expected != got {
         return Err(FrameError::Checksum { expected, got });
     }
+    let (mut record, payload_at) = parts(frame)?;
+    record.payload = frame[payload_at..].to_vec();
+    Ok(record)
+}
+
+/// The fields of a frame of the right length; where its payload begins.
+fn parts(frame: &[u8]) -> Result<(Record, usize), FrameError> {
     let content = |part, reason: String| FrameError::Content { part, reason };
     let codec = match frame[12] {
         0 => Codec::Raw,
@@ -143,20 +161,29 @@ pub fn decode(bytes: &[u8]) -> Result<Record, FrameError> {
     };
     let seen_end = HEAD_BYTES + u16::from_le_bytes(array(frame, 14)) as usize;
     let op_end = seen_end + u32::from_le_bytes(array(frame, 48)) as usize;
-    if op_end > length {
-        return Err(content("lengths", format!("parts end at {op_end}, the frame at {length}")));
+    if op_end > frame.len() {
+        return Err(content(
+            "lengths",
+            format!("parts end at {op_end}, the frame at {}", frame.len()),
+        ));
     }
-    Ok(Record {
+    let op: Op = postcard::from_bytes(&frame[seen_end..op_end])
+        .map_err(|e| content("operation", e.to_string()))?;
+    let index = u64::from_le_bytes(array(frame, 32));
+    if op.count() == 0 || index.checked_add(op.count()).is_none() {
+        return Err(content("operation", format!("a gap of {} records", op.count())));
+    }
+    let record = Record {
         writer: Writer { side, incarnation: u128::from_le_bytes(array(frame, 16)) },
-        index: u64::from_le_bytes(array(frame, 32)),
+        index,
         clock: Clock(u64::from_le_bytes(array(frame, 40))),
         seen: postcard::from_bytes(&frame[HEAD_BYTES..seen_end])
             .map_err(|e| content("seen", e.to_string()))?,
-        op: postcard::from_bytes(&frame[seen_end..op_end])
-            .map_err(|e| content("operation", e.to_string()))?,
+        op,
         codec,
-        payload: frame[op_end..].to_vec(),
-    })
+        payload: Vec::new(),
+    };
+    Ok((record, op_end))
 }
 
 /// `N` bytes at `at`; the head's length was checked.
@@ -196,6 +223,12 @@ mod tests {
         let golden = include_bytes!("../golden/v1-body.bin");
         assert_eq!(decode(golden), Ok(sample()));
         assert_eq!(sample().encode(), golden);
+    }
+
+    #[test]
+    fn the_head_says_all_but_the_payload() {
+        let head = decode_head(&sample().encode()).unwrap();
+        assert_eq!(head, Record { payload: Vec::new(), ..sample() });
     }
 
     #[test]

@@ -230,7 +230,7 @@ impl Replica {
     pub fn recovered(&mut self, record: &Record) {
         let count = self.committed_vector.entry(record.writer).or_default();
         *count = (*count).min(record.index);
-        self.uncommitted.push_back(record.address());
+        self.uncommitted.push_back(last_address(record));
         self.learn(record, self.end);
         self.end += 1;
     }
@@ -375,9 +375,10 @@ impl Replica {
     /// Puts a record, own or received, at the end of the log.
     pub(crate) fn store(&mut self, record: Record) {
         self.clock = self.clock.max(record.clock);
-        *self.held.entry(record.writer).or_default() = record.index + 1;
-        self.unsynced.push_back(record.address());
-        self.uncommitted.push_back(record.address());
+        let last = last_address(&record);
+        *self.held.entry(record.writer).or_default() = last.index + 1;
+        self.unsynced.push_back(last);
+        self.uncommitted.push_back(last);
         self.learn(&record, self.end);
         self.end += 1;
         self.out.push_back(Output::Append(record));
@@ -438,4 +439,9 @@ impl Replica {
         }
         self.out.push_back(Output::Mode(mode));
     }
+}
+
+/// The address of the last record that this one stands for.
+fn last_address(record: &Record) -> Address {
+    Address { writer: record.writer, index: record.index + record.op.count() - 1 }
 }

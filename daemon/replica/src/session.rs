@@ -175,7 +175,7 @@ impl Replica {
                 record.index, record.writer
             ));
         }
-        if record.index == held {
+        if record.index + record.op.count() > held {
             self.store(record);
         }
     }

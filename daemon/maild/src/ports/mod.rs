@@ -7,10 +7,13 @@
 pub mod loopback;
 pub mod real;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use failover::{Path, Side};
 use tokio::sync::mpsc;
+
+use crate::guard::{self, Pulse};
 
 /// What a port brought.
 #[derive(Debug)]
@@ -85,6 +88,29 @@ impl Ports {
         match self {
             Ports::Real(ports) => ports.listener(),
             Ports::Loopback(ports) => ports.listener(),
+        }
+    }
+
+    /// The address that belongs to a side, where this box moves addresses at all.
+    #[must_use]
+    pub fn service_address(&self, side: Side) -> Option<IpAddr> {
+        match self {
+            Ports::Real(ports) => Some(ports.service(side).ip),
+            Ports::Loopback(_) => None,
+        }
+    }
+
+    /// Starts the guard of the service addresses.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn guard(&self, pulse: Pulse, dead_after: Duration) -> anyhow::Result<()> {
+        match self {
+            Ports::Real(ports) => {
+                let addresses = Side::BOTH.map(|side| ports.service(side)).to_vec();
+                guard::start(pulse, ports.lan_index(), addresses, dead_after)
+            }
+            Ports::Loopback(_) => Ok(()),
         }
     }
 

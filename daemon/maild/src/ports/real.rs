@@ -159,7 +159,14 @@ impl RealPorts {
         }
     }
 
-    fn service(&self, side: Side) -> Address {
+    /// The kernel's number of the LAN port.
+    #[must_use]
+    pub fn lan_index(&self) -> u32 {
+        self.lan.index
+    }
+
+    #[must_use]
+    pub fn service(&self, side: Side) -> Address {
         address(self.site.service.of(control_side(side)))
     }
 
