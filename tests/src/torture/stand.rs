@@ -12,7 +12,7 @@ use super::books::{Books, Place, Sight};
 use super::clients::{Crowd, Door, MAILBOXES, Scene};
 use super::disk::Disk;
 use super::look::look;
-use crate::native::{Account, Imap, Pair};
+use crate::native::{Account, Imap, Pair, until};
 
 /// Short, so that a round is: the machine's own delays come close to it now and then, and then there is one fault more.
 pub const SHORT: Timing = Timing { dead_after_ms: 400, cold_start_wait_ms: 600 };
@@ -129,7 +129,8 @@ pub fn doors(pair: &Pair) -> [Door; 2] {
 pub fn look_at(scene: &Scene, door: Door) -> Result<()> {
     let mut found: Vec<(Place, Vec<Sight>)> = Vec::new();
     for (index, account) in scene.accounts.iter().enumerate() {
-        let mut imap = Imap::login_at(door.imaps, account)?;
+        // A false alarm of a busy machine may take a box out of the view for a moment.
+        let mut imap = until("a login", || Imap::login_at(door.imaps, account).map(Some))?;
         found.extend(look_all(&scene.books, &mut imap, door.side, index, account)?);
     }
     scene.books.judge(door.side, &found);
