@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::PATIENCE;
 use super::maild::Maild;
 use super::pair::Account;
 use super::wire::Wire;
+use super::{PATIENCE, until_sure};
 
 /// A session that is logged in.
 pub struct Imap {
@@ -57,11 +57,13 @@ impl Imap {
     /// # Errors
     /// When the box does not take the login.
     pub fn login_at(imaps: SocketAddr, account: &Account) -> Result<Imap> {
-        let mut imap = Imap { wire: Wire::connect(imaps, PATIENCE)?, last_tag: 0 };
-        let greeting = imap.wire.line()?;
-        ensure!(greeting.starts_with("* OK"), "greeting {greeting:?}");
-        imap.command(&format!("LOGIN \"{}\" \"{}\"", account.address, account.password))?;
-        Ok(imap)
+        until_sure("[UNAVAILABLE]", || {
+            let mut imap = Imap { wire: Wire::connect(imaps, PATIENCE)?, last_tag: 0 };
+            let greeting = imap.wire.line()?;
+            ensure!(greeting.starts_with("* OK"), "greeting {greeting:?}");
+            imap.command(&format!("LOGIN \"{}\" \"{}\"", account.address, account.password))?;
+            Ok(imap)
+        })
     }
 
     /// Sends a command and reads to its tagged `OK`.

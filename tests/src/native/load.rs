@@ -8,12 +8,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rack::client::{Answer, Imap, Smtp};
+use rack::client::{Answer, Imap, Message, Smtp};
 
 use super::maild::Maild;
 use super::message::{number_of, sample, without_trace};
 use super::pair::Account;
-use super::{PATIENCE, until};
+use super::{PATIENCE, until, until_sure};
 
 /// Between two attempts of a sender whose server does not take mail now.
 const RETRY: Duration = Duration::from_millis(100);
@@ -37,6 +37,8 @@ struct Shared {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     sent: BTreeMap<u64, Sent>,
+    /// Which message a UID of an account's inbox has named, at any box, at any time.
+    named: BTreeMap<(String, u32), u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -161,17 +163,18 @@ impl Ledger {
     /// Takes the books of another load in.
     pub fn add(&mut self, other: Ledger) {
         self.sent.extend(other.sent);
+        self.named.extend(other.named);
     }
 
     /// Reads the inboxes of all accounts at a box and compares: every acknowledged message is there once and unaltered,
-    /// nothing is there that was refused, nothing twice.
+    /// nothing is there that was refused, nothing twice, and no UID names another message than at an earlier look.
     ///
     /// # Errors
     /// Everything that is not so.
-    pub fn check(&self, at: &Maild, accounts: &[Account]) -> Result<()> {
+    pub fn check(&mut self, at: &Maild, accounts: &[Account]) -> Result<()> {
         let mut wrong = Vec::new();
         for account in accounts {
-            let found = read_all(at, account)
+            let found = until_sure("[UNAVAILABLE]", || read_all(at, account))
                 .with_context(|| format!("reading {} at box {}", account.address, at.side()))?;
             wrong.extend(self.compare(&account.address, &found));
         }
@@ -183,11 +186,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn compare(&self, recipient: &str, found: &[Vec<u8>]) -> Vec<String> {
+    fn compare(&mut self, recipient: &str, found: &[Message]) -> Vec<String> {
         let mut copies: BTreeMap<u64, usize> = BTreeMap::new();
         let mut wrong = Vec::new();
         for message in found {
-            let Some(number) = number_of(message) else {
+            let Some(number) = number_of(&message.bytes) else {
                 wrong.push("a message without a number".to_owned());
                 continue;
             };
@@ -199,8 +202,12 @@ impl Ledger {
                 Some(_) => {}
                 None => wrong.push(format!("{number} was never sent")),
             }
-            if without_trace(message, &sample(number)).is_none() {
+            if without_trace(&message.bytes, &sample(number)).is_none() {
                 wrong.push(format!("{number} is altered"));
+            }
+            let named = self.named.entry((recipient.to_owned(), message.uid)).or_insert(number);
+            if *named != number {
+                wrong.push(format!("UID {} names {number}, before it was {named}", message.uid));
             }
         }
         for (number, sent) in self.sent.iter().filter(|(_, sent)| sent.recipient == recipient) {
@@ -218,12 +225,12 @@ impl Ledger {
     }
 }
 
-fn read_all(at: &Maild, account: &Account) -> Result<Vec<Vec<u8>>> {
+fn read_all(at: &Maild, account: &Account) -> Result<Vec<Message>> {
     let mut imap = Imap::login(at.port(993), &account.address, &account.password, PATIENCE)?;
     if imap.examine("INBOX")? == 0 {
         return Ok(Vec::new());
     }
     let messages = imap.fetch(1, u32::MAX)?;
     imap.logout()?;
-    Ok(messages.into_iter().map(|message| message.bytes).collect())
+    Ok(messages)
 }

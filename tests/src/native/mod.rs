@@ -55,3 +55,12 @@ pub fn until<T>(what: &str, mut attempt: impl FnMut() -> Result<Option<T>>) -> R
         std::thread::sleep(LOOK);
     }
 }
+
+/// Asks again while the box says, with this word, that it cannot answer now: for a moment after a view has begun that is
+/// so. Any other answer counts.
+fn until_sure<T>(not_now: &str, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
+    until("an answer that is not \"later\"", || match ask() {
+        Err(error) if format!("{error:#}").contains(not_now) => Err(error),
+        answer => Ok(Some(answer)),
+    })?
+}

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::PATIENCE;
 use super::maild::Maild;
 use super::pair::Account;
 use super::wire::Wire;
+use super::{PATIENCE, until_sure};
 
 /// A session that is logged in.
 pub struct Pop3 {
@@ -16,11 +16,13 @@ impl Pop3 {
     /// # Errors
     /// When the box does not take the login.
     pub fn login(at: &Maild, account: &Account) -> Result<Pop3> {
-        let mut pop3 = Pop3 { wire: Wire::connect(at.port(995), PATIENCE)? };
-        pop3.ok().context("greeting")?;
-        pop3.command(&format!("USER {}", account.address))?;
-        pop3.command(&format!("PASS {}", account.password))?;
-        Ok(pop3)
+        until_sure("[SYS/TEMP]", || {
+            let mut pop3 = Pop3 { wire: Wire::connect(at.port(995), PATIENCE)? };
+            pop3.ok().context("greeting")?;
+            pop3.command(&format!("USER {}", account.address))?;
+            pop3.command(&format!("PASS {}", account.password))?;
+            Ok(pop3)
+        })
     }
 
     /// The unique id of each message, in the order of their numbers.

@@ -1,4 +1,4 @@
-//! A box goes, in each of the ways a process can, while mail comes in.
+//! A box goes, in each of the ways a process can, or the cable does, while mail comes in.
 
 use anyhow::{Result, ensure};
 use control::{Side, Status, View};
@@ -95,7 +95,7 @@ fn a_box_that_stood_still_joins_again() {
         pair.b.resume()?;
         pair.wait_both()?;
         load.wait_more(PHASE)?;
-        let ledger = load.stop();
+        let mut ledger = load.stop();
         ensure!(ledger.count(Fate::Unknown) == 0, "a lost connections while b stood still");
         pair.wait_equal()?;
         ledger.check(&pair.a, accounts)?;
@@ -121,6 +121,90 @@ fn each_box_is_stopped_and_started() {
             pair.wait_both()?;
             pair.wait_equal()?;
             ledger.check(pair.get(stops), accounts)?;
+        }
+        Ok(())
+    });
+}
+
+/// A full partition: both live, both serve (promise P6). What each took is at both when the cable is whole again.
+#[test]
+#[ignore = "two processes and a minute: tests/run native"]
+fn both_boxes_go_on_while_the_cable_is_cut() {
+    let _turn = one_at_a_time();
+    with_pair("split", ACCOUNTS, |pair, accounts| {
+        let mut ledger = Ledger::default();
+        for _ in 0..2 {
+            let at_a = Load::start(&pair.a, accounts, SENDERS / 2);
+            let at_b = Load::start(&pair.b, accounts, SENDERS / 2);
+            at_a.wait_more(PHASE)?;
+            at_b.wait_more(PHASE)?;
+            pair.cable.cut();
+            pair.a.wait_view(View::Alone)?;
+            pair.b.wait_view(View::Alone)?;
+            at_a.wait_more(PHASE)?;
+            at_b.wait_more(PHASE)?;
+            pair.cable.mend();
+            pair.wait_both()?;
+            ledger.add(at_a.stop());
+            ledger.add(at_b.stop());
+            pair.wait_both()?;
+            pair.wait_equal()?;
+            ledger.check(&pair.a, accounts)?;
+            ledger.check(&pair.b, accounts)?;
+        }
+        Ok(())
+    });
+}
+
+/// The disk that comes back is not the one that was there: everything is copied to it.
+#[test]
+#[ignore = "two processes and a minute: tests/run native"]
+fn a_box_gets_a_new_disk() {
+    let _turn = one_at_a_time();
+    with_pair("new-disk", ACCOUNTS, |pair, accounts| {
+        let mut ledger = Ledger::default();
+        for renewed in [Side::B, Side::A] {
+            let load = Load::start(pair.get(renewed.other()), accounts, SENDERS);
+            load.wait_more(PHASE)?;
+            pair.get_mut(renewed).kill()?;
+            pair.get_mut(renewed.other()).wait_view(View::Alone)?;
+            load.wait_more(PHASE)?;
+            pair.get_mut(renewed).replace_disk()?;
+            pair.get_mut(renewed).start()?;
+            pair.wait_both()?;
+            ledger.add(load.stop());
+            pair.wait_equal()?;
+            ledger.check(&pair.a, accounts)?;
+            ledger.check(&pair.b, accounts)?;
+        }
+        Ok(())
+    });
+}
+
+/// After a power cut of both, one alone comes back: it waits for the other for a while, then serves what both had.
+#[test]
+#[ignore = "two processes and a minute: tests/run native"]
+fn one_box_starts_without_the_other() {
+    let _turn = one_at_a_time();
+    with_pair("cold-start", ACCOUNTS, |pair, accounts| {
+        let mut ledger = Ledger::default();
+        for first in [Side::B, Side::A] {
+            let load = Load::start(&pair.a, accounts, SENDERS);
+            load.wait_more(PHASE)?;
+            pair.a.kill()?;
+            pair.b.kill()?;
+            ledger.add(load.stop());
+            pair.get_mut(first).start()?;
+            pair.get_mut(first).wait_view(View::Alone)?;
+            ledger.check(pair.get(first), accounts)?;
+            let load = Load::start(pair.get(first), accounts, SENDERS);
+            load.wait_more(PHASE)?;
+            pair.get_mut(first.other()).start()?;
+            pair.wait_both()?;
+            ledger.add(load.stop());
+            pair.wait_equal()?;
+            ledger.check(&pair.a, accounts)?;
+            ledger.check(&pair.b, accounts)?;
         }
         Ok(())
     });

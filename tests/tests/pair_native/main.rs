@@ -3,7 +3,7 @@
 //!
 //! | file | story |
 //! |---|---|
-//! | `faults.rs` | a box is killed, both are, one stands still: nothing acknowledged is lost or doubled |
+//! | `faults.rs` | a box is killed, stands still, gets a new disk, the cable is cut: nothing acknowledged is lost or doubled |
 //! | `sharing.rs` | what is done at one box is seen at the other |
 //! | `clients.rs` | Python's standard library and curl |
 
@@ -11,9 +11,9 @@ mod clients;
 mod faults;
 mod sharing;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rack::client::{Answer, Smtp};
-use tests::native::{Account, Maild, PATIENCE, Pair};
+use tests::native::{Account, Maild, PATIENCE, Pair, until};
 
 /// Brings up a pair with accounts and tells the story. When it ends badly, the end of both logs is shown.
 fn with_pair(
@@ -32,12 +32,16 @@ fn with_pair(
     }
 }
 
-/// Delivers one message at a box's port 25; it must be taken.
+/// Delivers one message at a box's port 25; it must be taken, at once or after a "later".
 fn deliver(at: &Maild, to: &Account, message: &[u8]) -> Result<()> {
-    let mut smtp = Smtp::connect(at.port(25), PATIENCE)?;
-    let answer = smtp.deliver("sender@elsewhere.test", &[&to.address], message)?;
-    if answer != Answer::Accepted {
-        bail!("box {} did not take a message: {answer:?}", at.side());
-    }
-    smtp.quit().context("QUIT")
+    until("a message to be taken", || {
+        let mut smtp = Smtp::connect(at.port(25), PATIENCE)?;
+        Ok(Some(match smtp.deliver("sender@elsewhere.test", &[&to.address], message) {
+            Ok(Answer::Accepted) => smtp.quit().context("QUIT"),
+            Ok(Answer::Refused { code: 400..500, text, .. }) => bail!("later: {text}"),
+            Ok(refused) => Err(anyhow!("box {} answered {refused:?}", at.side())),
+            // It may have been taken: not asked again.
+            Err(unanswered) => Err(unanswered.into()),
+        }))
+    })?
 }
