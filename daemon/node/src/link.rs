@@ -30,6 +30,13 @@ pub(crate) struct Pumped {
     pub failed: Option<String>,
 }
 
+impl Pumped {
+    fn fail(mut self, position: u64, error: &dyn std::fmt::Display) -> Pumped {
+        self.failed = Some(format!("reading the log at {position}: {error}"));
+        self
+    }
+}
+
 impl Link {
     pub fn new<D: Disk>(log: &Log<D>, peer: &Hello) -> Result<Link, journal::Error> {
         Ok(Link {
@@ -86,19 +93,20 @@ impl Link {
                 out.more = true;
                 return out;
             }
-            let read = log.frame(Position(self.cursor));
-            let (frame, record) = match read.map(|frame| (decode_head(&frame), frame)) {
-                Ok((Ok(record), frame)) => (frame, record),
-                Ok((Err(error), _)) => {
-                    out.failed = Some(format!("the log at {}: {error}", self.cursor));
-                    return out;
-                }
-                Err(error) => {
-                    out.failed = Some(format!("reading the log at {}: {error}", self.cursor));
-                    return out;
+            // Positions of reclaimed records are gone: the next one that is there comes.
+            let (position, frame) = match log.frame_from(Position(self.cursor)) {
+                Some(Ok(found)) if found.0.0 < limit => found,
+                Some(Err(error)) => return out.fail(self.cursor, &error),
+                Some(Ok(_)) | None => {
+                    self.cursor = limit;
+                    continue;
                 }
             };
-            self.cursor += 1;
+            let record = match decode_head(&frame) {
+                Ok(record) => record,
+                Err(error) => return out.fail(position.0, &error),
+            };
+            self.cursor = position.0 + 1;
             let has = self.peer_has.entry(record.writer).or_default();
             let end = record.index + record.op.count();
             if *has >= end {
