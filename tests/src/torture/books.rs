@@ -152,13 +152,6 @@ impl Books {
         }
     }
 
-    /// The server said no: nothing has happened.
-    pub fn refused(&self, number: u64) {
-        if let Some(mail) = self.pages().mail.get_mut(&number) {
-            mail.tried = Tried::Not;
-        }
-    }
-
     /// The listing of this mailbox at this box that was complete before the next one begins.
     pub fn before(&self, side: Side, place: Place) -> Option<Arc<Listing>> {
         self.pages().listings.get(&(side, place)).cloned()
