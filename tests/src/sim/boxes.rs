@@ -115,9 +115,13 @@ impl SimBox {
         self.disk = if power_cut { self.disk.crash() } else { self.disk.restart() };
     }
 
-    /// Copies the disk as it is now.
+    /// Copies the disk as it is now, if all of it is durable: a copy of what a power cut took back later
+    /// would be a past that never was.
     pub fn take_copy(&mut self, answers: u64) {
         let Some(core) = &self.core else { return };
+        if core.log().synced() != core.log().end() {
+            return;
+        }
         let Ok(names) = self.disk.list() else { return };
         let files = names
             .into_iter()
