@@ -128,10 +128,12 @@ impl Books {
         self.0.lock().expect("no client panics in the books")
     }
 
-    /// What a client knows about a message that it sent.
+    /// What a client knows about a message that it sent. Another client may have seen it, and done something to it,
+    /// before the answer came.
     pub fn sent(&self, number: u64, account: usize, fate: Fate) {
-        let mail = Mail { account, fate, tried: Tried::Not };
-        self.pages().mail.insert(number, mail);
+        let mut pages = self.pages();
+        let new = Mail { account, fate, tried: Tried::Not };
+        pages.mail.entry(number).or_insert(new).fate = fate;
     }
 
     /// Takes a deed on: `false` when it was taken before. Until it is [done](Books::done) it may have happened.
@@ -149,6 +151,13 @@ impl Books {
     pub fn done(&self, number: u64) {
         if let Some(mail) = self.pages().mail.get_mut(&number) {
             mail.tried = Tried::Done;
+        }
+    }
+
+    /// The server said no: nothing has happened.
+    pub fn refused(&self, number: u64) {
+        if let Some(mail) = self.pages().mail.get_mut(&number) {
+            mail.tried = Tried::Not;
         }
     }
 

@@ -163,9 +163,8 @@ fn work(scene: &Scene, imap: &mut Imap, side: Side, account: usize, dice: &mut D
     for (deed, sight) in due.rev().filter(|(_, sight)| scene.books.begin(sight.number)).take(3) {
         match act(imap, deed, sight.uid) {
             Ok(true) => scene.books.done(sight.number),
-            // A box that was out of the view for a moment may say NO to what it does later all the same.
-            Ok(false) => {}
-            Err(error) if error.is::<No>() => {}
+            Ok(false) => scene.books.refused(sight.number),
+            Err(error) if error.is::<No>() => scene.books.refused(sight.number),
             Err(error) => return Err(error),
         }
     }
