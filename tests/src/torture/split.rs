@@ -1,4 +1,5 @@
-//! A full partition: both boxes live, both take mail for the same mailboxes, then the cable is whole again (promise P6).
+//! A full partition: both boxes live, both take mail for the same mailboxes, then the cable is whole
+//! again (promise P6).
 
 use std::sync::Arc;
 use std::thread;
