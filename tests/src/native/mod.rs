@@ -56,8 +56,8 @@ pub fn until<T>(what: &str, mut attempt: impl FnMut() -> Result<Option<T>>) -> R
     }
 }
 
-/// Asks again while the box says, with this word, that it cannot answer now: for a moment after a view has begun that is
-/// so. Any other answer counts.
+/// Asks again while the box says, with this word, that it cannot answer now: so it is for a moment after a view has
+/// begun. Any other answer counts.
 fn until_sure<T>(not_now: &str, mut ask: impl FnMut() -> Result<T>) -> Result<T> {
     until("an answer that is not \"later\"", || match ask() {
         Err(error) if format!("{error:#}").contains(not_now) => Err(error),

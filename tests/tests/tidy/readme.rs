@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tree::{files, manifest, root, texts};
+use super::tree::{crates, files, manifest, root, texts};
 use crate::report;
 
 /// What cargo itself has.
@@ -22,6 +22,9 @@ fn commands_exist() {
                 ["cargo", "+nightly", ..] => {}
                 ["cargo", name, ..] if !CARGO.contains(name) && !aliases.contains_key(*name) => {
                     breaches.push(format!("{file}: cargo {name}"));
+                }
+                ["cargo", _, rest @ ..] => {
+                    breaches.extend(missing_parts(rest).map(|part| format!("{file}: {part}")));
                 }
                 ["tests/run", names @ ..] => {
                     let unknown = names.iter().take_while(|name| **name != "#").filter(|name| {
@@ -61,19 +64,43 @@ fn documents() -> impl Iterator<Item = (&'static str, &'static str)> {
     texts().filter(|(file, _)| file.ends_with("README.md"))
 }
 
-/// The words of each line in the code blocks, without the prompt.
+/// The crate and the example that a cargo command names, when there are none.
+fn missing_parts(arguments: &[&str]) -> impl Iterator<Item = String> {
+    let after = |names: [&str; 2]| {
+        let at = arguments.iter().position(|word| names.contains(word))?;
+        arguments.get(at + 1).copied().filter(|name| !stands_for_many(name))
+    };
+    let crates = crates();
+    let package = after(["-p", "--package"]);
+    let folder = package.and_then(|package| crates.get(package));
+    let missing_package = package.filter(|_| folder.is_none());
+    let missing_example = after(["--example", "--example"]).filter(|example| {
+        let file = folder.map(|folder| root().join(folder).join(format!("examples/{example}.rs")));
+        !file.is_some_and(|file| file.exists())
+    });
+    let package = missing_package.map(|name| format!("crate {name}"));
+    let example = missing_example.map(|name| format!("example {name}"));
+    package.into_iter().chain(example)
+}
+
+/// The words of each line in the code blocks, without the prompt, and of what stands in backquotes in a sentence.
 fn commands(text: &str) -> Vec<Vec<&str>> {
-    let mut commands = Vec::new();
-    let mut inside = false;
+    let (mut lines, mut inside) = (Vec::new(), false);
     for line in text.lines() {
         if line.trim_start().starts_with("```") {
             inside = !inside;
         } else if inside {
-            let line = line.trim().trim_start_matches("$ ");
-            commands.push(line.split_ascii_whitespace().collect());
+            lines.push(line.trim().trim_start_matches("$ "));
+        } else {
+            lines.extend(line.split('`').skip(1).step_by(2));
         }
     }
-    commands
+    lines.into_iter().map(|line| line.split_ascii_whitespace().collect()).collect()
+}
+
+/// `NAME`, `X`: a word that a reader replaces.
+fn stands_for_many(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// `[words](target)`, to files only.
@@ -91,8 +118,6 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     let quoted = text.split('`').skip(1).step_by(2);
     let words = quoted.flat_map(str::split_ascii_whitespace);
     words.map(|word| word.trim_end_matches([',', '.', ';', ':'])).filter(move |word| {
-        // `board/NAME/board.toml` stands for many.
-        let stands_for_many = |part: &str| part.bytes().all(|byte| byte.is_ascii_uppercase());
         let plain = !word.contains(['*', '<', '{', '…', '$', '='])
             && !word.trim_end_matches('/').split('/').any(stands_for_many);
         plain && word.split_once('/').is_some_and(|(first, _)| top.contains(first))
