@@ -34,7 +34,8 @@ enum Tried {
     Not,
     /// No answer came.
     Perhaps,
-    Done,
+    /// To what had this UID then.
+    Done(u32),
 }
 
 #[derive(Clone, Debug)]
@@ -148,9 +149,9 @@ impl Books {
         }
     }
 
-    pub fn done(&self, number: u64) {
+    pub fn done(&self, number: u64, uid: u32) {
         if let Some(mail) = self.pages().mail.get_mut(&number) {
-            mail.tried = Tried::Done;
+            mail.tried = Tried::Done(uid);
         }
     }
 
@@ -242,13 +243,15 @@ impl Books {
     pub fn sums(&self) -> Sums {
         let pages = self.pages();
         let fates = |fate| pages.mail.values().filter(|mail| mail.fate == fate).count();
-        let tried = |tried| pages.mail.values().filter(|mail| mail.tried == tried).count();
+        let tried = |wanted: fn(Tried) -> bool| {
+            pages.mail.values().filter(|mail| wanted(mail.tried)).count()
+        };
         Sums {
             acknowledged: fates(Fate::Acknowledged),
             unknown: fates(Fate::Unknown),
             refused: fates(Fate::Refused),
-            deeds: tried(Tried::Done),
-            deeds_unknown: tried(Tried::Perhaps),
+            deeds: tried(|tried| matches!(tried, Tried::Done(_))),
+            deeds_unknown: tried(|tried| tried == Tried::Perhaps),
             sightings: pages.sightings,
         }
     }
@@ -271,17 +274,16 @@ impl Mail {
             Fate::Refused if count > 0 => return Some(("refused", "there all the same")),
             _ => {}
         }
-        if gone && self.tried == Tried::Done && count > 0 {
-            return Some(("undone", "expunged, and there again"));
-        }
         let ((_, mailbox), sight) = there.first()?;
+        let Tried::Done(uid) = self.tried else { return None };
         match deed {
-            Some(Deed::Move) if self.tried == Tried::Done && *mailbox == "INBOX" => {
-                Some(("undone", "moved, and back again"))
+            // Under another UID it was placed again before the box heard of EXPUNGE: the client is told
+            // that the old UID is gone, and cannot tell why. (The simulator looks at entries.)
+            Some(Deed::Expunge) if sight.uid == uid => {
+                Some(("undone", "expunged, and there again"))
             }
-            Some(Deed::Flag) if self.tried == Tried::Done && !sight.flagged => {
-                Some(("undone", "flagged, and without the flag"))
-            }
+            Some(Deed::Move) if *mailbox == "INBOX" => Some(("undone", "moved, and back again")),
+            Some(Deed::Flag) if !sight.flagged => Some(("undone", "flagged, and without the flag")),
             _ => None,
         }
     }
@@ -310,7 +312,7 @@ mod tests {
                 books.sent(number, 0, fate);
                 if deed {
                     assert!(books.begin(number) && !books.begin(number));
-                    books.done(number);
+                    books.done(number, 1);
                 }
                 books.judge(Side::A, &[(INBOX, there.to_vec())]);
             })

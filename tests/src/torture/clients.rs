@@ -162,7 +162,7 @@ fn work(scene: &Scene, imap: &mut Imap, side: Side, account: usize, dice: &mut D
     // The newest first: the old ones were mostly taken on before.
     for (deed, sight) in due.rev().filter(|(_, sight)| scene.books.begin(sight.number)).take(3) {
         match act(imap, deed, sight.uid) {
-            Ok(true) => scene.books.done(sight.number),
+            Ok(true) => scene.books.done(sight.number, sight.uid),
             Ok(false) => scene.books.refused(sight.number),
             Err(error) if error.is::<No>() => scene.books.refused(sight.number),
             Err(error) => return Err(error),
