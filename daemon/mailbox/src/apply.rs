@@ -8,22 +8,43 @@
 //! Absent on purpose: an error about content. A record that makes no sense (flags for an entry that was
 //! never placed, a mailbox that was never created) is kept where its other half will find it.
 
+mod account;
+mod body;
 mod expunge;
 mod flags;
+mod join;
 mod names;
 mod place;
+mod show;
+mod touch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::op::Stamp;
-use record::{Address, EntryId, MailboxId, ModSeq, Op, Record, Writer};
+use record::{AccountId, EntryId, MailboxId, Op, Record, Uid, Writer};
 
 use crate::error::Error;
 use crate::keys;
-use crate::rows::{
-    AccountRow, BoxRow, EntryRow, PlacementRow, Row, Tally, WriterRow, encode, load,
-};
+use crate::naming;
+use crate::rows::{AccountRow, BoxRow, EntryRow, Tally, WriterRow, encode, load};
 use crate::tables::{Table, TablesMut};
+pub(crate) use join::joined_id;
+use show::Shown;
+
+/// What a batch did to one mailbox's rows.
+pub(crate) struct RowsChanged {
+    pub(crate) version: u64,
+    /// Rows that came, went or look different.
+    pub(crate) rows: BTreeSet<(Uid, EntryId)>,
+}
+
+/// What a batch did.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Mailboxes that look different.
+    pub(crate) changed: BTreeSet<MailboxId>,
+    pub(crate) rows: BTreeMap<MailboxId, RowsChanged>,
+}
 
 /// Records on their way into the tables, all in one write.
 pub(crate) struct Batch<'t> {
@@ -31,8 +52,10 @@ pub(crate) struct Batch<'t> {
     /// Rows that nearly every record touches, written back once by [`Batch::finish`].
     writers: BTreeMap<Writer, WriterRow>,
     tallies: BTreeMap<MailboxId, Tally>,
-    /// Mailboxes whose rows changed.
-    rows_changed: BTreeSet<MailboxId>,
+    /// Rows that changed.
+    rows_changed: BTreeMap<MailboxId, BTreeSet<(Uid, EntryId)>>,
+    /// Accounts whose mailboxes or life may have to be settled otherwise now.
+    unsettled: BTreeSet<AccountId>,
     /// Mailboxes of which anything changed that a client can see.
     changed: BTreeSet<MailboxId>,
 }
@@ -43,7 +66,8 @@ impl<'t> Batch<'t> {
             tables,
             writers: BTreeMap::new(),
             tallies: BTreeMap::new(),
-            rows_changed: BTreeSet::new(),
+            rows_changed: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
             changed: BTreeSet::new(),
         }
     }
@@ -57,18 +81,17 @@ impl<'t> Batch<'t> {
             tracing::warn!(address = ?record.address(), "a record came again: passed over");
             return Ok(());
         }
-        writer.applied = record.index + 1;
+        writer.applied = record.index + record.op.count();
         writer.seen.fold(&record.seen);
         let at = record.address();
         let stamp = Stamp { clock: record.clock, writer: record.writer };
         match &record.op {
             Op::Place { entry, uid, modseq } => self.place(at, entry, *uid, *modseq),
-            Op::Move { entry, uid, modseq, from, from_mailbox, from_modseq } => {
-                self.place(at, entry, *uid, *modseq)?;
-                self.expunge(*from_mailbox, &[*from], *from_modseq)
+            Op::Move { .. } => self.move_entry(at, &record.op),
+            Op::Flags { mailbox, changes } => self.flags(at, *mailbox, changes, &stamp),
+            Op::Expunge { mailbox, entries, modseq } => {
+                self.expunge(at, *mailbox, entries, *modseq)
             }
-            Op::Flags { mailbox, changes } => self.flags(*mailbox, changes, &stamp),
-            Op::Expunge { mailbox, entries, modseq } => self.expunge(*mailbox, entries, *modseq),
             Op::DeleteMailbox { mailbox } => self.delete_mailbox(at, *mailbox),
             Op::CreateMailbox { mailbox, account, name, uid_validity } => {
                 self.create_mailbox(*mailbox, *account, name, *uid_validity, stamp)
@@ -81,25 +104,30 @@ impl<'t> Batch<'t> {
                 row.floor_uid = row.floor_uid.max(*uid);
                 row.floor_modseq = row.floor_modseq.max(*modseq);
             }),
-            Op::RemoveAccount { account } => self.remove_account(*account),
+            Op::CreateAccount { account, address, .. } => {
+                self.create_account(*account, address, &stamp)
+            }
+            Op::RemoveAccount { account } => self.remove_account(at, *account, stamp),
             // The user store's, the journal's and the replica's.
             Op::Start
             | Op::Gap { .. }
             | Op::View { .. }
             | Op::Body(_)
-            | Op::CreateAccount { .. }
             | Op::SetPassword { .. }
             | Op::MoveHome { .. }
             | Op::Setting { .. } => Ok(()),
         }
     }
 
-    /// Writes back what was held in memory; returns the mailboxes that changed.
-    pub(crate) fn finish(mut self) -> Result<BTreeSet<MailboxId>, Error> {
-        for mailbox in &self.rows_changed {
-            if let Some(tally) = self.tallies.get_mut(mailbox) {
-                tally.version += 1;
-            }
+    /// Writes back what was held in memory; returns what changed.
+    pub(crate) fn finish(mut self) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::default();
+        for (mailbox, rows) in std::mem::take(&mut self.rows_changed) {
+            let tally = self.tally(mailbox)?;
+            tally.version += 1;
+            let version = tally.version;
+            self.changed.insert(mailbox);
+            outcome.rows.insert(mailbox, RowsChanged { version, rows });
         }
         for (writer, row) in &self.writers {
             self.tables.put(Table::Writers, &keys::writer(*writer), &encode(row))?;
@@ -107,8 +135,32 @@ impl<'t> Batch<'t> {
         for (mailbox, tally) in &self.tallies {
             self.tables.put(Table::Tallies, &keys::mailbox(*mailbox), &encode(tally))?;
         }
-        self.changed.append(&mut self.rows_changed);
-        Ok(self.changed)
+        self.settle()?;
+        outcome.changed = self.changed;
+        Ok(outcome)
+    }
+
+    /// Notes which accounts have mailboxes to join or a removal to take back, so that nobody has to
+    /// look through all of them.
+    fn settle(&mut self) -> Result<(), Error> {
+        for mailbox in self.tallies.keys() {
+            self.unsettled.extend(self.box_row(*mailbox)?.account());
+        }
+        let mut accounts = BTreeSet::new();
+        for account in &self.unsettled {
+            accounts.extend(naming::members(&*self.tables, *account)?);
+        }
+        for account in accounts {
+            let key = keys::account(account);
+            let before = self.tables.get(Table::Unsettled, &key)?.is_some();
+            let after = naming::is_unsettled(&*self.tables, account)?;
+            match (before, after) {
+                (false, true) => self.tables.put(Table::Unsettled, &key, &[])?,
+                (true, false) => self.tables.remove(Table::Unsettled, &key)?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn writer(&mut self, writer: Writer) -> Result<&mut WriterRow, Error> {
@@ -131,150 +183,62 @@ impl<'t> Batch<'t> {
         })
     }
 
-    fn note_modseq(&mut self, mailbox: MailboxId, modseq: ModSeq) -> Result<(), Error> {
-        let tally = self.tally(mailbox)?;
-        tally.top_modseq = tally.top_modseq.max(modseq);
-        Ok(())
-    }
-
     fn box_row(&self, mailbox: MailboxId) -> Result<BoxRow, Error> {
         Ok(load(self.tables, Table::Boxes, &keys::mailbox(mailbox))?.unwrap_or_default())
     }
 
     fn put_box(&mut self, mailbox: MailboxId, row: &BoxRow) -> Result<(), Error> {
         self.changed.insert(mailbox);
+        self.unsettled.extend(row.account());
         self.tables.put(Table::Boxes, &keys::mailbox(mailbox), &encode(row))
     }
 
     fn change_account(
         &mut self,
-        account: record::AccountId,
+        account: AccountId,
         change: impl FnOnce(&mut AccountRow),
     ) -> Result<(), Error> {
         let key = keys::account(account);
-        let mut row = load(self.tables, Table::Accounts, &key)?.unwrap_or_default();
-        change(&mut row);
-        self.tables.put(Table::Accounts, &key, &encode(&row))
+        let before: AccountRow = load(self.tables, Table::Accounts, &key)?.unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        self.unsettled.insert(account);
+        if before.living_address() != after.living_address() {
+            for (row, is_there) in [(&before, false), (&after, true)] {
+                let Some(address) = row.living_address() else { continue };
+                self.unsettled.extend(naming::holders(&*self.tables, address)?);
+                let key = keys::address(address, account);
+                match is_there {
+                    true => self.tables.put(Table::Addresses, &key, &[])?,
+                    false => self.tables.remove(Table::Addresses, &key)?,
+                }
+            }
+        }
+        self.tables.put(Table::Accounts, &key, &encode(&after))
     }
 
-    /// Changes an entry, and with it whatever table shows it.
+    /// Changes an entry, and with it whatever table shows it; tells whether it became others.
     fn change_entry(
         &mut self,
         entry: EntryId,
         change: impl FnOnce(&mut EntryRow),
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let key = keys::entry(entry);
         let before: EntryRow = load(self.tables, Table::Entries, &key)?.unwrap_or_default();
         let mut after = before.clone();
         change(&mut after);
+        let expunged = after.expunged();
         if let Some(place) = &mut after.place {
-            place.overtaken &= !after.expunged;
+            place.overtaken &= !expunged;
         }
+        let became = !after.became.is_empty();
         if after == before {
-            return Ok(());
+            return Ok(became);
         }
         self.show(Shown::of(&before).as_ref(), Shown::of(&after).as_ref())?;
-        self.tables.put(Table::Entries, &key, &encode(&after))
-    }
-
-    /// Takes an entry from where it was seen to where it is to be seen.
-    fn show(&mut self, before: Option<&Shown>, after: Option<&Shown>) -> Result<(), Error> {
-        if before == after {
-            return Ok(());
-        }
-        let stays = match (before, after) {
-            (Some(before), Some(after)) => before.same_place(after),
-            _ => false,
-        };
-        if let Some(shown) = before {
-            if !stays {
-                self.withdraw(shown)?;
-            }
-            self.count(shown, |n| n.saturating_sub(1))?;
-        }
-        if let Some(shown) = after {
-            if !stays {
-                self.put_up(shown)?;
-            }
-            if !shown.hidden {
-                self.tables.put(Table::Rows, &shown.row_key(), &encode(&shown.row))?;
-            }
-            self.count(shown, |n| n + 1)?;
-        }
-        Ok(())
-    }
-
-    fn withdraw(&mut self, shown: &Shown) -> Result<(), Error> {
-        if shown.hidden {
-            return self.tables.remove(Table::Hidden, &shown.row_key());
-        }
-        self.tables.remove(Table::Rows, &shown.row_key())?;
-        self.tables.remove(Table::Fresh, &shown.placement_key())
-    }
-
-    fn put_up(&mut self, shown: &Shown) -> Result<(), Error> {
-        if shown.hidden {
-            return self.tables.put(Table::Hidden, &shown.row_key(), &[]);
-        }
-        let placement = PlacementRow { uid: shown.row.uid, entry: shown.row.entry };
-        self.tables.put(Table::Fresh, &shown.placement_key(), &encode(&placement))
-    }
-
-    fn count(&mut self, shown: &Shown, step: impl Fn(u64) -> u64) -> Result<(), Error> {
-        let tally = self.tally(shown.mailbox)?;
-        tally.alive = step(tally.alive);
-        if !shown.hidden {
-            tally.messages = step(tally.messages);
-            if shown.unseen {
-                tally.unseen = step(tally.unseen);
-            }
-            self.rows_changed.insert(shown.mailbox);
-        }
-        Ok(())
-    }
-}
-
-/// A living, placed entry and where it is seen.
-#[derive(PartialEq, Eq)]
-struct Shown {
-    mailbox: MailboxId,
-    at: Address,
-    /// Overtaken: seen by nobody.
-    hidden: bool,
-    unseen: bool,
-    row: Row,
-}
-
-impl Shown {
-    fn of(entry: &EntryRow) -> Option<Shown> {
-        let place = entry.place.as_ref().filter(|_| !entry.expunged)?;
-        let flags = entry.flags();
-        Some(Shown {
-            mailbox: place.entry.mailbox,
-            at: place.at,
-            hidden: place.overtaken,
-            unseen: !flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Seen")),
-            row: Row {
-                uid: place.uid,
-                entry: place.entry.entry,
-                flags,
-                modseq: entry.modseq,
-                size_bytes: place.entry.body.size_bytes,
-                internal_date_s: place.entry.internal_date_s,
-                body: place.entry.body,
-            },
-        })
-    }
-
-    fn same_place(&self, other: &Shown) -> bool {
-        (self.at, self.hidden) == (other.at, other.hidden) && self.row_key() == other.row_key()
-    }
-
-    fn row_key(&self) -> Vec<u8> {
-        keys::row(self.mailbox, self.row.uid, self.row.entry)
-    }
-
-    fn placement_key(&self) -> Vec<u8> {
-        keys::placement(self.mailbox, self.at)
+        self.show_touches(entry, &before, &after)?;
+        self.use_body(&before, &after)?;
+        self.tables.put(Table::Entries, &key, &encode(&after))?;
+        Ok(became)
     }
 }

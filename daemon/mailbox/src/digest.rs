@@ -9,9 +9,11 @@ use crate::rows::{Tally, decode, encode};
 use crate::tables::{Table, Tables};
 
 /// Rows that are functions of the set of records, byte for byte. `meta` and `writers` hold positions and
-/// `fresh` repeats `rows`.
-const TABLES: [Table; 8] = [
+/// `fresh`, `touched` and `unsettled`
+/// repeat what other tables say; `facts` are not derived from the log.
+const TABLES: [Table; 11] = [
     Table::Accounts,
+    Table::Addresses,
     Table::Subscriptions,
     Table::Boxes,
     Table::AccountBoxes,
@@ -19,6 +21,8 @@ const TABLES: [Table; 8] = [
     Table::Placements,
     Table::Rows,
     Table::Hidden,
+    Table::Stale,
+    Table::Bodies,
 ];
 
 pub(crate) fn digest(tables: &dyn Tables) -> Result<[u8; 32], Error> {
@@ -34,7 +38,9 @@ pub(crate) fn digest(tables: &dyn Tables) -> Result<[u8; 32], Error> {
     section(&mut hash, Table::Tallies);
     tables.under(Table::Tallies, &[], &mut |key, value| {
         let tally: Tally = decode(Table::Tallies, value)?;
-        let logical = (tally.top_uid, tally.top_modseq, tally.alive, tally.messages, tally.unseen);
+        let tops = (tally.top_uid, tally.top_modseq);
+        let counts = (tally.alive, tally.messages, tally.unseen, tally.deleted, tally.size_bytes);
+        let logical = (tops, counts);
         // Whether a mailbox of which nothing is known has a row depends on the order of arrival.
         if logical != Default::default() {
             field(&mut hash, key);

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use record::{MailboxId, Record};
 
 use crate::apply::Batch;
 use crate::error::Error;
+use crate::recent::Recent;
 use crate::rows::{FORMAT, decode, encode};
-use crate::tables::{Disk, Memory, Store, Table, Tables};
+use crate::tables::{Disk, Memory, Store, Table, Tables, TablesMut};
 use crate::{digest, keys};
 
 /// The mailbox index. Reads go on while a batch is applied, each over one state of whole batches.
@@ -20,6 +21,8 @@ pub struct Index {
     applying: Mutex<()>,
     applied: AtomicU64,
     durable: AtomicU64,
+    begun_anew: bool,
+    recent: Mutex<Recent>,
 }
 
 impl Index {
@@ -44,7 +47,8 @@ impl Index {
                 0
             }
         };
-        Ok(Index::new(Store::Disk(disk), applied))
+        let begun_anew = applied == 0;
+        Ok(Index { begun_anew, ..Index::new(Store::Disk(disk), applied) })
     }
 
     /// An empty index in memory, for the simulator and for tests.
@@ -59,6 +63,8 @@ impl Index {
             applying: Mutex::new(()),
             applied: AtomicU64::new(applied),
             durable: AtomicU64::new(applied),
+            begun_anew: false,
+            recent: Mutex::default(),
         }
     }
 
@@ -66,6 +72,13 @@ impl Index {
     #[must_use]
     pub fn applied(&self) -> u64 {
         self.applied.load(Ordering::Acquire)
+    }
+
+    /// Did this open find nothing that it could go on with? Then everything in the log is applied again,
+    /// and [`Index::applied`] over the log's end at the open tells how far that is.
+    #[must_use]
+    pub fn begun_anew(&self) -> bool {
+        self.begun_anew
     }
 
     /// Everything below this log position is safe from a power cut in the index too. The log must be
@@ -90,7 +103,7 @@ impl Index {
         let Some(next) = fresh.clone().map(|(position, _)| position + 1).max() else {
             return Ok(BTreeSet::new());
         };
-        let changed = self.watched(self.store.write(|tables| {
+        let outcome = self.watched(self.store.write(|tables| {
             tables.put(Table::Meta, keys::APPLIED, &encode(&next))?;
             let mut batch = Batch::new(tables);
             for (_, record) in fresh {
@@ -99,7 +112,8 @@ impl Index {
             batch.finish()
         }))?;
         self.applied.store(next, Ordering::Release);
-        Ok(changed)
+        self.recent().add(outcome.rows);
+        Ok(outcome.changed)
     }
 
     /// Makes everything applied so far safe from a power cut. May take most of a second under load and
@@ -129,6 +143,17 @@ impl Index {
         read: impl FnOnce(&dyn Tables) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.watched(self.store.read(read))
+    }
+
+    pub(crate) fn write<T>(
+        &self,
+        write: impl FnOnce(&mut dyn TablesMut) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.watched(self.store.write(write))
+    }
+
+    pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is in here is not what the log says: the next open begins anew.

@@ -3,6 +3,7 @@
 use record::{AccountId, Address, EntryId, MailboxId, Side, Uid, Writer};
 
 pub(crate) const APPLIED: &[u8] = b"applied";
+pub(crate) const FACTS_BYTES: &[u8] = b"facts_bytes";
 pub(crate) const IDENTITY: &[u8] = b"identity";
 
 pub(crate) fn account(account: AccountId) -> [u8; 16] {
@@ -35,6 +36,19 @@ pub(crate) fn subscription(account: AccountId, name: &str) -> Vec<u8> {
     [&account.0.to_be_bytes()[..], name.as_bytes()].concat()
 }
 
+/// Address of an account, a zero, account. The zero ends the address: none has one inside.
+pub(crate) fn address(address: &str, account: AccountId) -> Vec<u8> {
+    let mut key = address_prefix(address);
+    key.extend_from_slice(&account.0.to_be_bytes());
+    key
+}
+
+pub(crate) fn address_prefix(address: &str) -> Vec<u8> {
+    let mut key: Vec<u8> = address.bytes().filter(|byte| *byte != 0).collect();
+    key.push(0);
+    key
+}
+
 /// Mailbox, UID.
 pub(crate) fn uid(mailbox: MailboxId, uid: Uid) -> Vec<u8> {
     [&mailbox.0.to_be_bytes()[..], &uid.0.to_be_bytes()].concat()
@@ -49,6 +63,31 @@ pub(crate) fn row(mailbox: MailboxId, uid: Uid, entry: EntryId) -> Vec<u8> {
 /// Mailbox, writer, index.
 pub(crate) fn placement(mailbox: MailboxId, at: Address) -> Vec<u8> {
     [&mailbox.0.to_be_bytes()[..], &writer(at.writer), &at.index.to_be_bytes()].concat()
+}
+
+/// Mailbox, writer, index, entry.
+pub(crate) fn touch(mailbox: MailboxId, at: Address, entry: EntryId) -> Vec<u8> {
+    [&placement(mailbox, at)[..], &entry.0.to_be_bytes()].concat()
+}
+
+/// Mailbox, entry.
+pub(crate) fn stale(mailbox: MailboxId, entry: EntryId) -> Vec<u8> {
+    [mailbox.0.to_be_bytes(), entry.0.to_be_bytes()].concat()
+}
+
+/// Writer, index.
+pub(crate) fn body(at: Address) -> Vec<u8> {
+    [&writer(at.writer)[..], &at.index.to_be_bytes()].concat()
+}
+
+/// The index of a key made by [`body`].
+pub(crate) fn body_index(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.last_chunk()?))
+}
+
+/// The first 16 bytes of a key that begins with an id.
+pub(crate) fn first_id(key: &[u8]) -> Option<u128> {
+    Some(u128::from_be_bytes(*key.first_chunk()?))
 }
 
 /// The mailbox and the entry of a key made by [`row`].

@@ -12,19 +12,23 @@
 //! an acknowledgement.
 //!
 //! Start reading at [`Index`]; then `apply` (what each operation does), `apply::place` (overtaken
-//! placements, the heart), `read` (what clients see).
+//! placements, the heart), `naming` (two mailboxes of one name), `read` (what clients see, and what is
+//! left to do for an account's home).
 
 mod apply;
 mod digest;
 mod error;
+mod facts;
 mod index;
 mod keys;
 pub mod limits;
+mod naming;
 mod read;
+mod recent;
 mod rows;
 mod tables;
 
 pub use error::Error;
 pub use index::Index;
-pub use read::{Counts, EntryState, Mailbox};
+pub use read::{BodyState, Counts, Delta, EntryState, Join, Mailbox};
 pub use rows::{FlagState, Row};

@@ -1,13 +1,13 @@
 //! What clients see, and what the replica asks before it places.
 
+mod bodies;
 mod messages;
 mod names;
+mod work;
 
-use record::{AccountId, Entry, Flag, MailboxId, ModSeq, Uid};
+use record::{AccountId, Entry, EntryId, Flag, MailboxId, ModSeq, Uid, Vector};
 
-pub(crate) use names::canonical_name;
-
-use crate::rows::FlagState;
+use crate::rows::{FlagState, Row};
 
 /// A mailbox as clients see it.
 ///
@@ -27,8 +27,12 @@ use crate::rows::FlagState;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mailbox {
     pub id: MailboxId,
+    /// The account that it was created for: its home orders what happens in it, for ever. Every wish about
+    /// it names this account; two homes in one mailbox would give one UID twice.
     pub account: AccountId,
-    /// Unique within the account.
+    /// Who sees it: the lowest id of that account's address.
+    pub owner: AccountId,
+    /// Unique within the owner's.
     pub name: String,
     pub uid_validity: u32,
     pub uid_next: Uid,
@@ -36,6 +40,10 @@ pub struct Mailbox {
     pub highest_modseq: ModSeq,
     pub messages: u64,
     pub unseen: u64,
+    /// Messages with `\Deleted`.
+    pub deleted: u64,
+    /// Of all messages.
+    pub size_bytes: u64,
     pub subscribed: bool,
 }
 
@@ -63,4 +71,39 @@ pub struct Counts {
     pub messages: u64,
     /// Messages that wait to be placed again.
     pub hidden: u64,
+}
+
+/// What changed in a mailbox.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Delta {
+    pub version: u64,
+    /// New ones and those that look different, sorted by UID.
+    pub rows: Vec<Row>,
+    /// UIDs under which there is nothing now.
+    pub gone: Vec<Uid>,
+}
+
+/// A mailbox that has to go on in another of its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// The account whose home writes it all: that of `to`.
+    pub orderer: AccountId,
+    pub from: MailboxId,
+    pub to: MailboxId,
+    /// Entries, and what each becomes.
+    pub moves: Vec<(EntryId, Entry)>,
+    /// No entry is left: the mailbox is to be given this name, and with it is done.
+    pub rename: Option<String>,
+}
+
+/// Does anybody need these bytes of a message?
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BodyState {
+    /// No entry has them, as far as is known here.
+    Unknown,
+    Living,
+    /// All entries are expunged, by these records.
+    Dead {
+        ended: Vector,
+    },
 }

@@ -5,6 +5,7 @@
 //! | meta | name | format and log; the applied position |
 //! | writers | writer | [`WriterRow`] |
 //! | accounts | account | [`AccountRow`] |
+//! | addresses | address, 0, account | nothing: every living account by the address of its creation |
 //! | subscriptions | account, name | [`SubscriptionRow`] |
 //! | boxes | mailbox | [`BoxRow`] |
 //! | account_boxes | account, mailbox | nothing |
@@ -14,13 +15,21 @@
 //! | rows | mailbox, UID, entry | [`Row`]: what clients see |
 //! | hidden | mailbox, UID, entry | nothing: alive, but overtaken |
 //! | fresh | mailbox, writer, index | [`PlacementRow`]: the placements behind `rows` |
+//! | touched | mailbox, writer, index, entry | [`ModSeq`]: touches that may yet be overtaken |
+//! | stale | mailbox, entry | nothing: to be stamped again |
+//! | bodies | writer, index of the first part | [`BodyUse`] |
+//! | unsettled | account | nothing: mailboxes to join, or a removal that mail came across |
+//! | facts | writer, index of the body's first part | [`FactsRow`]; not derived from the log |
+//! | facts_age | number | [`FactsAge`]: which facts go first when there are too many |
 //!
 //! Rows are postcard-encoded. A change of any of them is a new [`FORMAT`]; the index is built again then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use record::op::{Seen, Stamp};
-use record::{AccountId, Address, BodyRef, Entry, EntryId, Flag, ModSeq, Uid, Writer};
+use record::{
+    AccountId, Address, BodyRef, Entry, EntryId, Flag, MailboxId, ModSeq, Uid, Vector, Writer,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +37,7 @@ use crate::error::Error;
 use crate::tables::{Table, Tables};
 
 /// Version of everything in this file.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// One message as clients see it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,7 +76,25 @@ pub(crate) struct WriterRow {
 pub(crate) struct AccountRow {
     pub(crate) floor_uid: Uid,
     pub(crate) floor_modseq: ModSeq,
-    pub(crate) removed: bool,
+    pub(crate) created: Option<Founded>,
+    pub(crate) removed: Option<Removed>,
+}
+
+/// Of one id's creations the first gives the address; the latest tells whether a removal holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Founded {
+    /// Lower case, without outer white space.
+    pub(crate) address: String,
+    pub(crate) first: Stamp,
+    pub(crate) latest: Stamp,
+}
+
+/// The latest removal of an account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    pub(crate) stamp: Stamp,
+    /// What its writer held: mail beyond this was not meant.
+    pub(crate) held: Vector,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -81,6 +108,7 @@ pub(crate) struct SubscriptionRow {
 pub(crate) struct BoxRow {
     pub(crate) created: Option<Created>,
     pub(crate) renamed: Option<Renamed>,
+    pub(crate) joined: Option<Joined>,
     pub(crate) deleted: bool,
 }
 
@@ -99,6 +127,13 @@ pub(crate) struct Renamed {
     pub(crate) stamp: Stamp,
 }
 
+/// Another mailbox of the same name took this one in. Holds until a later renaming.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    pub(crate) into: MailboxId,
+    pub(crate) stamp: Stamp,
+}
+
 /// What is counted per mailbox.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
@@ -112,10 +147,25 @@ pub(crate) struct Tally {
     pub(crate) messages: u64,
     /// Rows without `\Seen`.
     pub(crate) unseen: u64,
+    /// Rows with `\Deleted`.
+    pub(crate) deleted: u64,
+    /// Of all rows.
+    pub(crate) size_bytes: u64,
     /// Counts the batches that changed the rows: depends on the order of arrival, not in the digest.
     pub(crate) version: u64,
     /// Each writer's latest placement here.
     pub(crate) latest: BTreeMap<Writer, Latest>,
+    /// Each writer's latest MODSEQ here.
+    pub(crate) stamps: BTreeMap<Writer, LatestModSeq>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct LatestModSeq {
+    pub(crate) index: u64,
+    /// The highest of this writer here so far.
+    pub(crate) modseq: ModSeq,
+    /// Have they risen from each record to the next? Every sound writer's do.
+    pub(crate) rising: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -135,8 +185,17 @@ pub(crate) struct EntryRow {
     pub(crate) changes: BTreeMap<String, FlagState>,
     /// The highest of all.
     pub(crate) modseq: ModSeq,
-    /// For ever.
-    pub(crate) expunged: bool,
+    /// Whoever ended it, by record: somebody wished the message gone, or moved it.
+    pub(crate) ended: Vector,
+    /// Whoever ended it here alone: it went on in the mailbox that took this one in, or went with its
+    /// mailbox. Either is for ever.
+    pub(crate) left: Vector,
+    /// The changes that no later one has seen, one for each writer at most.
+    pub(crate) touches: BTreeMap<Writer, Touch>,
+    /// The entries that it became when its mailbox was joined to another.
+    pub(crate) became: BTreeSet<EntryId>,
+    /// The first of the entries that became this one.
+    pub(crate) root: Option<EntryId>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -148,10 +207,75 @@ pub(crate) struct Place {
     pub(crate) overtaken: bool,
 }
 
+/// A record that gave the entry a MODSEQ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Touch {
+    pub(crate) index: u64,
+    pub(crate) mailbox: MailboxId,
+    pub(crate) modseq: ModSeq,
+    pub(crate) kind: TouchKind,
+    /// Concurrent with a MODSEQ in its mailbox that is not lower.
+    pub(crate) overtaken: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum TouchKind {
+    /// Something that clients see.
+    Change,
+    /// A MODSEQ and nothing else.
+    Stamp,
+    /// Into the mailbox that took this one in.
+    Join,
+}
+
+/// Who needs the bytes of a message. Of an entry that changes its body (no sound box does that) the ends
+/// stay in here: that errs to the side of keeping.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct BodyUse {
+    pub(crate) parts: u32,
+    /// Entries with this body.
+    pub(crate) entries: u64,
+    /// Those that are not expunged.
+    pub(crate) living: u64,
+    /// What ended the others.
+    pub(crate) ended: Vector,
+}
+
+/// What somebody found out about a message by reading it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct FactsRow {
+    /// The writer's format of `bytes`.
+    pub(crate) format: u32,
+    pub(crate) age: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct FactsAge {
+    /// Of the row in `facts`.
+    pub(crate) key: Vec<u8>,
+    pub(crate) bytes: u64,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct PlacementRow {
     pub(crate) uid: Uid,
     pub(crate) entry: EntryId,
+}
+
+impl AccountRow {
+    /// The latest removal, unless the account was created again after it.
+    pub(crate) fn removal(&self) -> Option<&Removed> {
+        let removed = self.removed.as_ref()?;
+        let again = self.created.as_ref().is_some_and(|c| c.latest.later_than(&removed.stamp));
+        if again { None } else { Some(removed) }
+    }
+
+    /// The address that it was created with, while it lives.
+    pub(crate) fn living_address(&self) -> Option<&str> {
+        let created = self.created.as_ref()?;
+        if self.removal().is_some() { None } else { Some(&created.address) }
+    }
 }
 
 impl BoxRow {
@@ -159,14 +283,42 @@ impl BoxRow {
         self.created.as_ref().map(|created| created.account)
     }
 
-    /// The name it was given last; another mailbox may have a better right to it.
     pub(crate) fn name(&self) -> Option<&str> {
         let created = self.created.as_ref()?;
         Some(self.renamed.as_ref().map_or(&created.name, |renamed| &renamed.name))
     }
+
+    /// The mailbox that took this one in.
+    pub(crate) fn joined_into(&self) -> Option<MailboxId> {
+        let joined = self.joined.as_ref()?;
+        let renamed = self.renamed.as_ref().is_some_and(|r| r.stamp.later_than(&joined.stamp));
+        if renamed { None } else { Some(joined.into) }
+    }
 }
 
 impl EntryRow {
+    pub(crate) fn expunged(&self) -> bool {
+        !(self.ended.is_empty() && self.left.is_empty())
+    }
+
+    /// Takes in what another entry, that became this one, has that this one must have too.
+    pub(crate) fn inherit(&mut self, from: &EntryRow) {
+        for (key, change) in &from.changes {
+            let newer = |known: &FlagState| known.stamp.later_than(&change.stamp);
+            if !self.changes.get(key).is_some_and(newer) {
+                self.changes.insert(key.clone(), change.clone());
+            }
+        }
+        merge(&mut self.ended, &from.ended);
+    }
+
+    /// Must its home stamp it again? A change that came across the joining of its mailbox counts: it
+    /// shows in the mailbox that took this one in, where no MODSEQ tells of it.
+    pub(crate) fn stale(&self) -> bool {
+        let across = |touch: &Touch| touch.kind == TouchKind::Change && !self.became.is_empty();
+        self.touches.values().any(|touch| touch.overtaken || across(touch))
+    }
+
     /// The flags in force: those of its birth, which every placement repeats and which therefore yield
     /// to any change, and those that were set since.
     pub(crate) fn flags(&self) -> Vec<Flag> {
@@ -183,6 +335,14 @@ impl EntryRow {
             }
         }
         flags.into_values().cloned().collect()
+    }
+}
+
+/// The larger of both, for each writer.
+pub(crate) fn merge(vector: &mut Vector, other: &Vector) {
+    for (writer, count) in other {
+        let known = vector.entry(*writer).or_default();
+        *known = (*known).max(*count);
     }
 }
 

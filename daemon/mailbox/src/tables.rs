@@ -18,6 +18,7 @@ pub(crate) enum Table {
     Meta,
     Writers,
     Accounts,
+    Addresses,
     Subscriptions,
     Boxes,
     AccountBoxes,
@@ -27,13 +28,20 @@ pub(crate) enum Table {
     Rows,
     Hidden,
     Fresh,
+    Touched,
+    Stale,
+    Bodies,
+    Unsettled,
+    Facts,
+    FactsAge,
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 12] = [
+    pub(crate) const ALL: [Table; 19] = [
         Table::Meta,
         Table::Writers,
         Table::Accounts,
+        Table::Addresses,
         Table::Subscriptions,
         Table::Boxes,
         Table::AccountBoxes,
@@ -43,6 +51,12 @@ impl Table {
         Table::Rows,
         Table::Hidden,
         Table::Fresh,
+        Table::Touched,
+        Table::Stale,
+        Table::Bodies,
+        Table::Unsettled,
+        Table::Facts,
+        Table::FactsAge,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -50,6 +64,7 @@ impl Table {
             Table::Meta => "meta",
             Table::Writers => "writers",
             Table::Accounts => "accounts",
+            Table::Addresses => "addresses",
             Table::Subscriptions => "subscriptions",
             Table::Boxes => "boxes",
             Table::AccountBoxes => "account_boxes",
@@ -59,6 +74,12 @@ impl Table {
             Table::Rows => "rows",
             Table::Hidden => "hidden",
             Table::Fresh => "fresh",
+            Table::Touched => "touched",
+            Table::Stale => "stale",
+            Table::Bodies => "bodies",
+            Table::Unsettled => "unsettled",
+            Table::Facts => "facts",
+            Table::FactsAge => "facts_age",
         }
     }
 }
@@ -86,10 +107,10 @@ pub(crate) trait Tables {
         visit: Visit<'_>,
     ) -> Result<(), Error>;
 
-    /// Visits the rows whose key begins with `prefix`, ascending. No key has 48 bytes of 0xff after it.
+    /// Visits the rows whose key begins with `prefix`, ascending. No key has 64 bytes of 0xff after it.
     fn under(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<(), Error> {
         let mut last = prefix.to_vec();
-        last.resize(prefix.len() + 48, 0xff);
+        last.resize(prefix.len() + 64, 0xff);
         self.range(table, prefix, &last, Order::Ascending, visit)
     }
 }

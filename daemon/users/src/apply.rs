@@ -1,7 +1,6 @@
 //! What each operation does to the tables.
 //!
-//! Invariant: the result is a function of the set of records. Each operation keeps a first, a latest, or
-//! a mark that is never taken back. A record about an account that was never created is kept where its
+//! Invariant: the result is a function of the set of records. Each operation keeps a first or a latest. A record about an account that was never created is kept where its
 //! creation will find it.
 
 use record::op::Stamp;
@@ -23,14 +22,10 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
                 address: normal_address(address),
                 home: *home,
                 password_hash: password_hash.clone(),
+                latest: stamp.clone(),
                 stamp,
             };
-            change_account(changes, *account, |row| {
-                let known = row.created.as_ref();
-                if known.is_none_or(|known| known.stamp.later_than(&created.stamp)) {
-                    row.created = Some(created);
-                }
-            })
+            change_account(changes, *account, |row| create(row, created))
         }
         Op::SetPassword { account, password_hash } => change_account(changes, *account, |row| {
             set_latest(&mut row.password, password_hash.clone(), &stamp);
@@ -38,9 +33,11 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
         Op::MoveHome { account, home } => change_account(changes, *account, |row| {
             set_latest(&mut row.home, *home, &stamp);
         }),
-        Op::RemoveAccount { account } => {
-            change_account(changes, *account, |row| row.removed = true)
-        }
+        Op::RemoveAccount { account } => change_account(changes, *account, |row| {
+            if !row.removed.as_ref().is_some_and(|known| known.later_than(&stamp)) {
+                row.removed = Some(stamp);
+            }
+        }),
         Op::Setting { key, value } => change_setting(changes, key, value, &stamp),
         // The mailbox index's, the journal's and the replica's.
         Op::Start
@@ -57,6 +54,22 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
         | Op::DeleteMailbox { .. }
         | Op::Subscribe { .. } => Ok(()),
     }
+}
+
+/// The first creation gives the fields, the latest tells whether a removal holds.
+fn create(row: &mut AccountRow, mut created: Created) {
+    if let Some(known) = row.created.take() {
+        let latest = if created.latest.later_than(&known.latest) {
+            created.latest.clone()
+        } else {
+            known.latest.clone()
+        };
+        if !known.stamp.later_than(&created.stamp) {
+            created = known;
+        }
+        created.latest = latest;
+    }
+    row.created = Some(created);
 }
 
 /// Changes an account, and with it the table that finds it by its address.

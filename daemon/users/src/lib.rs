@@ -3,7 +3,7 @@
 //! It is derived from the log: [`Users::apply`] takes committed records in log order, and everything here
 //! can be moved away and built again from position 0. Two stores that have applied the same set of
 //! records are equal, whatever the order they came in: accounts begin with the first of their creations,
-//! each field is its latest stamp, a removal is for ever. [`Users::digest`] compares them.
+//! each field is its latest stamp, a removal holds until a later creation. [`Users::digest`] compares them.
 //!
 //! One logic stands over a small key-value trait (`tables`), with two backends: a sled tree on a box, a
 //! `BTreeMap` in the simulator.
@@ -23,5 +23,5 @@ mod users;
 
 pub use error::Error;
 pub use password::{hash_password, verify_password};
-pub use read::{Account, SETTING_DOMAINS};
+pub use read::{Account, Removed, SETTING_DOMAINS};
 pub use users::Users;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use record::{AccountId, Side};
+use record::{AccountId, Clock, Side};
 
 use crate::error::Error;
 use crate::password::{spend_the_time, verify_password};
@@ -17,13 +17,24 @@ pub const SETTING_DOMAINS: &str = "domains";
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     pub id: AccountId,
-    /// `local@domain`, lower case, unique.
-    ///
-    /// Of two accounts that were created with one address the lower id has it; the other is seen under
-    /// `local-XXXXXXXX@domain` with the beginning of its id. (To come: the lower id shows the mail of
-    /// both.)
+    /// `local@domain`, lower case, unique: of two accounts that were created with one address the lower
+    /// id has it, and shows the mail of both. The other is listed no more; it is still known as
+    /// `local-XXXXXXXX@domain` with the beginning of its id, for sessions that began with it.
+    pub address: String,
+    /// Of this id. One that lost its address keeps its own home, which goes on ordering its mailboxes
+    /// ([`Users::home`]).
+    pub home: Side,
+}
+
+/// An account that was removed, and waits for its end: mail that came across the removal revives it (it
+/// is created once more, with these fields).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Removed {
+    pub id: AccountId,
     pub address: String,
     pub home: Side,
+    pub password_hash: String,
+    pub since: Clock,
 }
 
 impl Users {
@@ -46,7 +57,7 @@ impl Users {
         self.read(|tables| account(tables, id))
     }
 
-    /// Every living account, sorted by address.
+    /// Every living account that has its address, sorted by it.
     ///
     /// # Errors
     /// When the disk fails.
@@ -59,10 +70,47 @@ impl Users {
             })?;
             let mut accounts = Vec::with_capacity(ids.len());
             for id in ids {
-                accounts.extend(account(tables, id)?);
+                let known = account_row(tables, id)?.unwrap_or_default();
+                let address = known.living_address().unwrap_or_default();
+                if holders(tables, address)?.first() == Some(&id) {
+                    accounts.extend(account(tables, id)?);
+                }
             }
             accounts.sort_by(|a, b| a.address.cmp(&b.address));
             Ok(accounts)
+        })
+    }
+
+    /// The living accounts of one address, the one that has it first. Whoever removes an account removes
+    /// all of these, or the next one takes its place.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn accounts_of(&self, address: &str) -> Result<Vec<AccountId>, Error> {
+        self.read(|tables| holders(tables, &normal_address(address)))
+    }
+
+    /// A removed account; none when it lives or never was.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn removed(&self, id: AccountId) -> Result<Option<Removed>, Error> {
+        self.read(|tables| Ok(account_row(tables, id)?.and_then(|row| removed(id, &row))))
+    }
+
+    /// Every removed account.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn all_removed(&self) -> Result<Vec<Removed>, Error> {
+        self.read(|tables| {
+            let mut all = Vec::new();
+            tables.under(Table::Accounts, &[], &mut |key, bytes| {
+                let id = key_account(Table::Accounts, key)?;
+                all.extend(removed(id, &decode(Table::Accounts, bytes)?));
+                Ok(())
+            })?;
+            Ok(all)
         })
     }
 
@@ -89,7 +137,9 @@ impl Users {
         })
     }
 
-    /// Whose address this is, with the hash of the password in force. For callers that remember what they
+    /// Whose address this is, with the hash of the password in force: of several accounts of one address
+    /// the one that was set for the first of them, else the one that was set last for another, else the
+    /// last that one of them was created with. For callers that remember what they
     /// verified: a changed password has another hash.
     ///
     /// # Errors
@@ -97,8 +147,18 @@ impl Users {
     pub fn credentials(&self, address: &str) -> Result<Option<(AccountId, String)>, Error> {
         self.read(|tables| {
             let Some(id) = find(tables, address)? else { return Ok(None) };
-            let row = account_row(tables, id)?;
-            Ok(row.and_then(|row| Some((id, row.password_hash()?.to_owned()))))
+            let holders = holders(tables, &normal_address(address))?;
+            let others = holders.into_iter().filter(|other| *other != id);
+            let mut best = None;
+            for holder in std::iter::once(id).chain(others) {
+                let row = account_row(tables, holder)?.unwrap_or_default();
+                let Some((hash, was_set, stamp)) = row.password() else { continue };
+                let rank = (was_set, was_set && holder == id, stamp.clock, stamp.writer);
+                if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+                    best = Some((rank, hash.to_owned()));
+                }
+            }
+            Ok(best.map(|(_, hash)| (id, hash)))
         })
     }
 
@@ -177,6 +237,13 @@ fn account(tables: &dyn Tables, id: AccountId) -> Result<Option<Account>, Error>
     let owner = holders(tables, address)?.first() == Some(&id);
     let address = if owner { address.to_owned() } else { apart(address, id) };
     Ok(Some(Account { id, address, home }))
+}
+
+fn removed(id: AccountId, row: &AccountRow) -> Option<Removed> {
+    let since = row.removal()?.clock;
+    let address = row.created.as_ref()?.address.clone();
+    let (home, password_hash) = (row.home()?, row.password()?.0.to_owned());
+    Some(Removed { id, address, home, password_hash, since })
 }
 
 /// The address under which the second of two accounts of one address is seen.

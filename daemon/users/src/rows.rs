@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::tables::Table;
 
 /// Version of everything in this file.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 pub(crate) const IDENTITY: &[u8] = b"identity";
 pub(crate) const PROGRESS: &[u8] = b"progress";
@@ -37,8 +37,8 @@ pub(crate) struct AccountRow {
     pub(crate) created: Option<Created>,
     pub(crate) password: Option<Stamped<String>>,
     pub(crate) home: Option<Stamped<Side>>,
-    /// For ever.
-    pub(crate) removed: bool,
+    /// The latest removal; a later creation takes it back.
+    pub(crate) removed: Option<Stamp>,
 }
 
 /// Of one id's creations the first holds; its fields yield to any later change.
@@ -48,6 +48,8 @@ pub(crate) struct Created {
     pub(crate) home: Side,
     pub(crate) password_hash: String,
     pub(crate) stamp: Stamp,
+    /// Of its latest creation.
+    pub(crate) latest: Stamp,
 }
 
 /// A field and the stamp of its latest change.
@@ -60,9 +62,17 @@ pub(crate) struct Stamped<T> {
 pub(crate) type SettingRow = Stamped<Vec<u8>>;
 
 impl AccountRow {
+    /// The latest removal, unless the account was created again after it.
+    pub(crate) fn removal(&self) -> Option<&Stamp> {
+        let removed = self.removed.as_ref()?;
+        let again = self.created.as_ref().is_some_and(|c| c.latest.later_than(removed));
+        if again { None } else { Some(removed) }
+    }
+
     /// The address that it was created with, while it lives.
     pub(crate) fn living_address(&self) -> Option<&str> {
-        self.created.as_ref().filter(|_| !self.removed).map(|created| created.address.as_str())
+        let created = self.created.as_ref()?;
+        if self.removal().is_some() { None } else { Some(&created.address) }
     }
 
     pub(crate) fn home(&self) -> Option<Side> {
@@ -70,9 +80,13 @@ impl AccountRow {
         Some(self.home.as_ref().map_or(born, |home| home.value))
     }
 
-    pub(crate) fn password_hash(&self) -> Option<&str> {
-        let born = &self.created.as_ref()?.password_hash;
-        Some(self.password.as_ref().map_or(born, |password| &password.value))
+    /// The password in force, whether it was set since the creation, and its stamp.
+    pub(crate) fn password(&self) -> Option<(&str, bool, &Stamp)> {
+        let created = self.created.as_ref()?;
+        Some(match &self.password {
+            Some(password) => (&password.value, true, &password.stamp),
+            None => (&created.password_hash, false, &created.stamp),
+        })
     }
 }
 

@@ -8,22 +8,26 @@ use record::{Address, EntryId, MailboxId, ModSeq};
 use super::Batch;
 use crate::error::Error;
 use crate::keys;
-use crate::rows::{PlacementRow, decode, key_part};
+use crate::rows::{PlacementRow, TouchKind, decode, key_part};
 use crate::tables::Table;
 
 impl Batch<'_> {
     pub(super) fn expunge(
         &mut self,
+        at: Address,
         mailbox: MailboxId,
         entries: &[EntryId],
         modseq: ModSeq,
     ) -> Result<(), Error> {
-        self.note_modseq(mailbox, modseq)?;
+        let note = self.note(at, mailbox, modseq, TouchKind::Change)?;
         for entry in entries {
-            self.change_entry(*entry, |row| {
-                row.expunged = true;
-                row.modseq = row.modseq.max(modseq);
+            let became = self.change_entry(*entry, |row| {
+                note.on(row);
+                row.ended.insert(at.writer, at.index + 1);
             })?;
+            if became {
+                self.pass_on(*entry)?;
+            }
         }
         Ok(())
     }
@@ -41,7 +45,9 @@ impl Batch<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         for entry in held {
-            self.change_entry(entry, |row| row.expunged = true)?;
+            self.change_entry(entry, |row| {
+                row.left.insert(at.writer, at.index + 1);
+            })?;
         }
         let mut row = self.box_row(mailbox)?;
         row.deleted = true;

@@ -1,23 +1,27 @@
 //! Flags: of each flag the latest change decides, so that concurrent changes of different flags both hold.
+//! A change of no flag at all gives the entry a MODSEQ and nothing else (`touch`).
 
 use record::op::Stamp;
-use record::{Flag, FlagChange, MailboxId};
+use record::{Address, Flag, FlagChange, MailboxId};
 
 use super::Batch;
 use crate::error::Error;
-use crate::rows::{EntryRow, FlagState};
+use crate::rows::{EntryRow, FlagState, TouchKind};
 
 impl Batch<'_> {
     pub(super) fn flags(
         &mut self,
+        at: Address,
         mailbox: MailboxId,
         changes: &[FlagChange],
         stamp: &Stamp,
     ) -> Result<(), Error> {
         for change in changes {
-            self.note_modseq(mailbox, change.modseq)?;
-            self.change_entry(change.entry, |row| {
-                row.modseq = row.modseq.max(change.modseq);
+            let is_change = !(change.set.is_empty() && change.clear.is_empty());
+            let kind = if is_change { TouchKind::Change } else { TouchKind::Stamp };
+            let note = self.note(at, mailbox, change.modseq, kind)?;
+            let became = self.change_entry(change.entry, |row| {
+                note.on(row);
                 for flag in &change.set {
                     turn(row, flag, true, stamp);
                 }
@@ -25,6 +29,9 @@ impl Batch<'_> {
                     turn(row, flag, false, stamp);
                 }
             })?;
+            if became {
+                self.pass_on(change.entry)?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,4 @@
-//! Mailboxes, their names, subscriptions, and the account that all of them belong to.
-
-use std::ops::ControlFlow;
+//! Mailboxes, their names, subscriptions.
 
 use record::op::Stamp;
 use record::{AccountId, MailboxId};
@@ -8,8 +6,8 @@ use record::{AccountId, MailboxId};
 use super::Batch;
 use crate::error::Error;
 use crate::keys;
-use crate::read::canonical_name;
-use crate::rows::{Created, Renamed, SubscriptionRow, encode, key_part, load};
+use crate::naming::{self, canonical_name};
+use crate::rows::{Created, Joined, Renamed, SubscriptionRow, encode, load};
 use crate::tables::Table;
 
 impl Batch<'_> {
@@ -28,6 +26,7 @@ impl Batch<'_> {
             }
             let key = keys::account_box(known.account, mailbox);
             self.tables.remove(Table::AccountBoxes, &key)?;
+            self.unsettled.insert(known.account);
         }
         row.created = Some(Created { account, name: name.to_owned(), uid_validity, stamp });
         self.tables.put(Table::AccountBoxes, &keys::account_box(account, mailbox), &[])?;
@@ -41,10 +40,13 @@ impl Batch<'_> {
         stamp: Stamp,
     ) -> Result<(), Error> {
         let mut row = self.box_row(mailbox)?;
-        if row.renamed.as_ref().is_some_and(|known| known.stamp.later_than(&stamp)) {
-            return Ok(());
+        if let Some(into) = naming::joined_name(name) {
+            if !row.joined.as_ref().is_some_and(|known| known.stamp.later_than(&stamp)) {
+                row.joined = Some(Joined { into, stamp });
+            }
+        } else if !row.renamed.as_ref().is_some_and(|known| known.stamp.later_than(&stamp)) {
+            row.renamed = Some(Renamed { name: name.to_owned(), stamp });
         }
-        row.renamed = Some(Renamed { name: name.to_owned(), stamp });
         self.put_box(mailbox, &row)
     }
 
@@ -62,15 +64,5 @@ impl Batch<'_> {
         }
         let row = SubscriptionRow { subscribed, stamp };
         self.tables.put(Table::Subscriptions, &key, &encode(&row))
-    }
-
-    /// Hides the account's mailboxes; what is in them stays.
-    pub(super) fn remove_account(&mut self, account: AccountId) -> Result<(), Error> {
-        let changed = &mut self.changed;
-        self.tables.under(Table::AccountBoxes, &keys::account(account), &mut |key, _| {
-            changed.insert(MailboxId(key_part(Table::AccountBoxes, keys::last_id(key))?));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        self.change_account(account, |row| row.removed = true)
     }
 }

@@ -24,7 +24,7 @@ use record::{Address, Entry, EntryId, MailboxId, ModSeq, Uid, Writer};
 use super::Batch;
 use crate::error::Error;
 use crate::keys;
-use crate::rows::{Latest, Place, PlacementRow, decode, encode};
+use crate::rows::{Latest, Place, PlacementRow, TouchKind, decode, encode};
 use crate::tables::{Order, Table};
 
 impl Batch<'_> {
@@ -37,14 +37,16 @@ impl Batch<'_> {
     ) -> Result<(), Error> {
         let new = Placement { mailbox: entry.mailbox, at, uid, entry: entry.entry };
         let overtaken = self.overtake(&new)?;
-        self.note_placement(&new, modseq)?;
+        self.note_placement(&new)?;
+        let note = self.note(at, entry.mailbox, modseq, TouchKind::Change)?;
         self.change_entry(entry.entry, |row| {
-            row.modseq = row.modseq.max(modseq);
+            note.on(row);
             // The highest placement is the entry's place; the writer decides only what cannot happen.
             if row.place.as_ref().is_none_or(|old| (old.uid, old.at) < (uid, at)) {
                 row.place = Some(Place { entry: entry.clone(), uid, at, overtaken });
             }
-        })
+        })?;
+        Ok(())
     }
 
     /// Hides what the new placement overtakes; tells whether it is itself overtaken.
@@ -120,12 +122,11 @@ impl Batch<'_> {
         })
     }
 
-    fn note_placement(&mut self, new: &Placement, modseq: ModSeq) -> Result<(), Error> {
+    fn note_placement(&mut self, new: &Placement) -> Result<(), Error> {
         let row = PlacementRow { uid: new.uid, entry: new.entry };
         self.tables.put(Table::Placements, &keys::placement(new.mailbox, new.at), &encode(&row))?;
         let tally = self.tally(new.mailbox)?;
         tally.top_uid = tally.top_uid.max(new.uid);
-        tally.top_modseq = tally.top_modseq.max(modseq);
         let before = tally.latest.get(&new.at.writer);
         let rising = before.is_none_or(|latest| latest.rising && latest.uid < new.uid);
         tally.latest.insert(new.at.writer, Latest { index: new.at.index, uid: new.uid, rising });

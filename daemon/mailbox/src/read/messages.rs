@@ -1,17 +1,16 @@
 //! Messages and entries.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use record::{Entry, EntryId, MailboxId, Uid};
+use record::{EntryId, MailboxId, Uid};
 
-use super::EntryState;
-use super::names::{account_row, box_row, tally};
+use super::{Delta, EntryState};
 use crate::error::Error;
 use crate::index::Index;
 use crate::keys;
-use crate::rows::{EntryRow, Row, decode, key_part, load};
-use crate::tables::{Table, Tables};
+use crate::naming::tally;
+use crate::rows::{EntryRow, Row, decode, load};
+use crate::tables::{Order, Table, Tables};
 
 impl Index {
     /// The messages that clients see, sorted by UID.
@@ -26,6 +25,55 @@ impl Index {
                 Ok(ControlFlow::Continue(()))
             })?;
             Ok(rows)
+        })
+    }
+
+    /// Up to `limit` of them, from UID `from` on: for whoever must not hold a large mailbox whole.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn messages_from(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error> {
+        self.read(|tables| {
+            let mut rows = Vec::new();
+            let first = keys::uid(mailbox, from);
+            let last = keys::row(mailbox, Uid(u32::MAX), EntryId(u128::MAX));
+            tables.range(Table::Rows, &first, &last, Order::Ascending, &mut |_, bytes| {
+                if rows.len() >= limit {
+                    return Ok(ControlFlow::Break(()));
+                }
+                rows.push(decode(Table::Rows, bytes)?);
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok(rows)
+        })
+    }
+
+    /// What became of the messages since version `since` of the mailbox: to be laid over the rows that
+    /// were read then. `None` when that is not known any more, and all of them have to be read again. It
+    /// may be newer than its own version, never older.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn delta(&self, mailbox: MailboxId, since: u64) -> Result<Option<Delta>, Error> {
+        let recent = self.recent().since(mailbox, since);
+        self.read(|tables| {
+            let Some((version, keys)) = recent else {
+                let now = tally(tables, mailbox)?.version;
+                return Ok((now == since).then_some(Delta { version: now, ..Delta::default() }));
+            };
+            let mut delta = Delta { version, ..Delta::default() };
+            for (uid, entry) in keys {
+                match load(tables, Table::Rows, &keys::row(mailbox, uid, entry))? {
+                    Some(row) => delta.rows.push(row),
+                    None => delta.gone.push(uid),
+                }
+            }
+            Ok(Some(delta))
         })
     }
 
@@ -60,7 +108,7 @@ impl Index {
     pub fn entry(&self, entry: EntryId) -> Result<Option<EntryState>, Error> {
         self.read(|tables| {
             Ok(entry_row(tables, entry)?.and_then(|row| {
-                let flags = row.flags();
+                let (flags, expunged) = (row.flags(), row.expunged());
                 let place = row.place?;
                 Some(EntryState {
                     entry: place.entry,
@@ -68,48 +116,14 @@ impl Index {
                     modseq: row.modseq,
                     flags,
                     changes: row.changes.into_values().collect(),
-                    expunged: row.expunged,
+                    expunged,
                     hidden: place.overtaken,
                 })
             }))
         })
     }
-
-    /// Up to `limit` living entries whose place is overtaken: their home must place them again. Those of
-    /// removed accounts are left out.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn overtaken(&self, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.read(|tables| {
-            let mut entries = Vec::new();
-            let mut wanted = BTreeMap::new();
-            tables.under(Table::Hidden, &[], &mut |key, _| {
-                if entries.len() >= limit {
-                    return Ok(ControlFlow::Break(()));
-                }
-                let (mailbox, entry) = key_part(Table::Hidden, keys::split_row(key))?;
-                let wanted = match wanted.get(&mailbox) {
-                    Some(wanted) => *wanted,
-                    None => *wanted.entry(mailbox).or_insert(has_account(tables, mailbox)?),
-                };
-                if wanted && let Some(place) = entry_row(tables, entry)?.and_then(|row| row.place) {
-                    entries.push(place.entry);
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-            Ok(entries)
-        })
-    }
 }
 
-fn entry_row(tables: &dyn Tables, entry: EntryId) -> Result<Option<EntryRow>, Error> {
+pub(super) fn entry_row(tables: &dyn Tables, entry: EntryId) -> Result<Option<EntryRow>, Error> {
     load(tables, Table::Entries, &keys::entry(entry))
-}
-
-fn has_account(tables: &dyn Tables, mailbox: MailboxId) -> Result<bool, Error> {
-    match box_row(tables, mailbox)?.account() {
-        Some(account) => Ok(!account_row(tables, account)?.removed),
-        None => Ok(false),
-    }
 }

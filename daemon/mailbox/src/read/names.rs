@@ -9,18 +9,33 @@ use super::{Counts, Mailbox};
 use crate::error::Error;
 use crate::index::Index;
 use crate::keys;
-use crate::rows::{AccountRow, BoxRow, SubscriptionRow, Tally, decode, key_part, load};
+use crate::naming::{self, account_row, box_row, canonical_name, tally};
+use crate::rows::{AccountRow, BoxRow, SubscriptionRow, Tally, decode, key_part};
 use crate::tables::{Table, Tables};
 
 impl Index {
-    /// The account's mailboxes, sorted by name. Empty for an account that is unknown or removed.
+    /// The account's mailboxes, sorted by name. Empty for an account that is unknown or removed. Those of
+    /// another account of the same address are only in [`Index::household`]: who writes to them must name
+    /// that account, not this one.
     ///
     /// # Errors
     /// When the disk fails; so with every read here.
     pub fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, Error> {
+        let mut mailboxes = self.household(account)?;
+        mailboxes.retain(|mailbox| mailbox.account == account);
+        Ok(mailboxes)
+    }
+
+    /// The mailboxes of all accounts of this one's address, sorted by name: what its owner sees. A wish
+    /// about one of them names [`Mailbox::account`].
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn household(&self, account: AccountId) -> Result<Vec<Mailbox>, Error> {
         self.read(|tables| {
-            let named = named(tables, account)?;
-            let mut mailboxes = named
+            let names = naming::names(tables, account)?;
+            let mut mailboxes = names
+                .seen
                 .iter()
                 .map(|(id, name)| mailbox(tables, *id, name))
                 .collect::<Result<Vec<_>, _>>()?;
@@ -29,7 +44,7 @@ impl Index {
         })
     }
 
-    /// INBOX in any case (RFC 9051 §5.1); other names as they are.
+    /// INBOX in any case (RFC 9051 §5.1); other names as they are. Among the account's own.
     ///
     /// # Errors
     /// When the disk fails.
@@ -38,9 +53,22 @@ impl Index {
         account: AccountId,
         name: &str,
     ) -> Result<Option<Mailbox>, Error> {
+        let found = self.household_by_name(account, name)?;
+        Ok(found.filter(|mailbox| mailbox.account == account))
+    }
+
+    /// Among those of all accounts of its address.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn household_by_name(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Result<Option<Mailbox>, Error> {
         self.read(|tables| {
-            let named = named(tables, account)?;
-            let found = named.iter().find(|(_, known)| *known == canonical_name(name));
+            let names = naming::names(tables, account)?;
+            let found = names.seen.iter().find(|(_, known)| *known == canonical_name(name));
             found.map(|(id, name)| mailbox(tables, *id, name)).transpose()
         })
     }
@@ -52,12 +80,13 @@ impl Index {
     pub fn mailbox(&self, id: MailboxId) -> Result<Option<Mailbox>, Error> {
         self.read(|tables| {
             let Some(account) = box_row(tables, id)?.account() else { return Ok(None) };
-            let named = named(tables, account)?;
-            named.get(&id).map(|name| mailbox(tables, id, name)).transpose()
+            let names = naming::names(tables, account)?;
+            names.seen.get(&id).map(|name| mailbox(tables, id, name)).transpose()
         })
     }
 
-    /// The account of a mailbox, also of a deleted one.
+    /// The account that the mailbox was created for, also of a deleted one: its home orders what happens
+    /// in it, for ever.
     ///
     /// # Errors
     /// When the disk fails.
@@ -71,37 +100,56 @@ impl Index {
     /// When the disk fails.
     pub fn subscriptions(&self, account: AccountId) -> Result<Vec<String>, Error> {
         self.read(|tables| {
-            let mut names = Vec::new();
-            tables.under(Table::Subscriptions, &keys::account(account), &mut |key, bytes| {
-                if decode::<SubscriptionRow>(Table::Subscriptions, bytes)?.subscribed {
-                    let name = key.get(16..).and_then(|name| std::str::from_utf8(name).ok());
-                    names.push(key_part(Table::Subscriptions, name)?.to_owned());
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-            Ok(names)
+            let all = subscriptions(tables, &naming::members(tables, account)?)?;
+            Ok(all.into_iter().filter(|(_, row)| row.subscribed).map(|(name, _)| name).collect())
         })
     }
 
-    /// Every mailbox of every account, sorted by account and name.
+    /// Every mailbox of every account, sorted by owner and name.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn mailboxes_all(&self) -> Result<Vec<Mailbox>, Error> {
-        let accounts = self.read(|tables| {
+        self.read(|tables| {
             let mut accounts = BTreeSet::new();
             tables.under(Table::AccountBoxes, &[], &mut |key, _| {
-                let id = key_part(Table::AccountBoxes, key.first_chunk())?;
-                accounts.insert(AccountId(u128::from_be_bytes(*id)));
+                accounts.insert(AccountId(key_part(Table::AccountBoxes, keys::first_id(key))?));
                 Ok(ControlFlow::Continue(()))
             })?;
-            Ok(accounts)
-        })?;
-        let mut all = Vec::new();
-        for account in accounts {
-            all.append(&mut self.mailboxes(account)?);
-        }
-        Ok(all)
+            let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
+            for account in accounts {
+                // Of a household once: by the first of its accounts that has a mailbox.
+                let members = naming::members(tables, account)?;
+                if members.iter().any(|other| *other < account && seen.contains(other)) {
+                    continue;
+                }
+                seen.insert(account);
+                let names = naming::names(tables, account)?;
+                for (id, name) in &names.seen {
+                    all.push(mailbox(tables, *id, name)?);
+                }
+            }
+            all.sort_by(|a: &Mailbox, b| (a.owner, &a.name).cmp(&(b.owner, &b.name)));
+            Ok(all)
+        })
+    }
+
+    /// Every mailbox that was ever created, with the account whose home orders it: those that nobody sees
+    /// at present are in it, since they may be seen again.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn mailboxes_ever(&self) -> Result<Vec<(AccountId, MailboxId)>, Error> {
+        self.read(|tables| {
+            let mut all = Vec::new();
+            tables.under(Table::AccountBoxes, &[], &mut |key, _| {
+                let account = AccountId(key_part(Table::AccountBoxes, keys::first_id(key))?);
+                let mailbox = MailboxId(key_part(Table::AccountBoxes, keys::last_id(key))?);
+                all.push((account, mailbox));
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok(all)
+        })
     }
 
     /// The ids of every mailbox that was ever created, also of deleted ones.
@@ -133,7 +181,9 @@ impl Index {
                 Some(account) => account_row(tables, account)?,
                 None => AccountRow::default(),
             };
-            Ok((tally.top_uid.max(floor.floor_uid), tally.top_modseq.max(floor.floor_modseq)))
+            // An empty mailbox says HIGHESTMODSEQ 1: its first message must be above that.
+            let modseq = tally.top_modseq.max(floor.floor_modseq).max(ModSeq(1));
+            Ok((tally.top_uid.max(floor.floor_uid), modseq))
         })
     }
 
@@ -154,87 +204,42 @@ impl Index {
     }
 }
 
-/// INBOX in any case is one name (RFC 9051 §5.1).
-pub(crate) fn canonical_name(name: &str) -> &str {
-    if name.eq_ignore_ascii_case("INBOX") { "INBOX" } else { name }
-}
-
-/// The account's living mailboxes, each with the name under which it is seen.
-fn named(tables: &dyn Tables, account: AccountId) -> Result<BTreeMap<MailboxId, String>, Error> {
-    if account_row(tables, account)?.removed {
-        return Ok(BTreeMap::new());
-    }
-    let mut ids = Vec::new();
-    tables.under(Table::AccountBoxes, &keys::account(account), &mut |key, _| {
-        ids.push(MailboxId(key_part(Table::AccountBoxes, keys::last_id(key))?));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let mut living = BTreeMap::new();
-    for id in ids {
-        let row = box_row(tables, id)?;
-        // Mail that was concurrent with the deletion keeps a mailbox.
-        if let Some(name) = row.name()
-            && (!row.deleted || tally(tables, id)?.alive > 0)
-        {
-            living.insert(id, canonical_name(name).to_owned());
-        }
-    }
-    Ok(apart(living))
-}
-
-/// Two mailboxes of one name: the lower id keeps it, the other is seen under the first free of
-/// `Name (2)`, `Name (3)` ... A function of the names and ids alone, so equal on both boxes.
-///
-/// (To come: the lower id shows the mail of both, and the other one goes.)
-fn apart(given: BTreeMap<MailboxId, String>) -> BTreeMap<MailboxId, String> {
-    let mut taken = BTreeSet::new();
-    let mut seen = BTreeMap::new();
-    let mut twice = Vec::new();
-    for (id, name) in given {
-        if taken.insert(name.clone()) {
-            seen.insert(id, name);
-        } else {
-            twice.push((id, name));
-        }
-    }
-    for (id, name) in twice {
-        let mut number = 2;
-        let mut other = format!("{name} ({number})");
-        while !taken.insert(other.clone()) {
-            number += 1;
-            other = format!("{name} ({number})");
-        }
-        seen.insert(id, other);
-    }
-    seen
-}
-
 fn mailbox(tables: &dyn Tables, id: MailboxId, name: &str) -> Result<Mailbox, Error> {
     let created = key_part(Table::Boxes, box_row(tables, id)?.created)?;
+    let members = naming::members(tables, created.account)?;
     let tally = tally(tables, id)?;
-    let key = keys::subscription(created.account, name);
-    let subscription: Option<SubscriptionRow> = load(tables, Table::Subscriptions, &key)?;
     Ok(Mailbox {
         id,
         account: created.account,
+        owner: members.first().copied().unwrap_or(created.account),
         name: name.to_owned(),
         uid_validity: created.uid_validity,
         uid_next: Uid(tally.top_uid.0.saturating_add(1)),
         highest_modseq: tally.top_modseq.max(ModSeq(1)),
         messages: tally.messages,
         unseen: tally.unseen,
-        subscribed: subscription.is_some_and(|row| row.subscribed),
+        deleted: tally.deleted,
+        size_bytes: tally.size_bytes,
+        subscribed: subscriptions(tables, &members)?.get(name).is_some_and(|row| row.subscribed),
     })
 }
 
-pub(super) fn box_row(tables: &dyn Tables, mailbox: MailboxId) -> Result<BoxRow, Error> {
-    Ok(load(tables, Table::Boxes, &keys::mailbox(mailbox))?.unwrap_or_default())
-}
-
-pub(super) fn account_row(tables: &dyn Tables, account: AccountId) -> Result<AccountRow, Error> {
-    Ok(load(tables, Table::Accounts, &keys::account(account))?.unwrap_or_default())
-}
-
-pub(super) fn tally(tables: &dyn Tables, mailbox: MailboxId) -> Result<Tally, Error> {
-    Ok(load(tables, Table::Tallies, &keys::mailbox(mailbox))?.unwrap_or_default())
+/// Of several accounts of one address the latest stamp decides.
+fn subscriptions(
+    tables: &dyn Tables,
+    members: &[AccountId],
+) -> Result<BTreeMap<String, SubscriptionRow>, Error> {
+    let mut all: BTreeMap<String, SubscriptionRow> = BTreeMap::new();
+    for account in members {
+        tables.under(Table::Subscriptions, &keys::account(*account), &mut |key, bytes| {
+            let row: SubscriptionRow = decode(Table::Subscriptions, bytes)?;
+            let name = key.get(16..).and_then(|name| std::str::from_utf8(name).ok());
+            let name = key_part(Table::Subscriptions, name)?;
+            if !all.get(name).is_some_and(|known| known.stamp.later_than(&row.stamp)) {
+                all.insert(name.to_owned(), row);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(all)
 }

@@ -103,7 +103,7 @@ fn flags() {
 fn tops_uidnext_and_floors() {
     // story, (top UID, top MODSEQ), (UIDNEXT, HIGHESTMODSEQ)
     for (story, top, told) in [
-        ("", (0, 0), (1, 1)),
+        ("", (0, 1), (1, 1)),
         ("a place 1@4", (4, 4), (5, 4)),
         ("a place 1@4 \n a place 1@9 \n a expunge 1", (9, 60), (10, 60)),
         // A hidden placement counts, a floor does not: see `Mailbox`.

@@ -108,14 +108,17 @@ impl Writing {
     }
 }
 
+/// Whose journal the bodies of all entries here are in.
+pub const BODIES: Writer = Writer { side: Side::A, incarnation: 77 };
+
 pub fn entry(id: u128, mailbox: u128, flags: &[&str]) -> Entry {
     Entry {
         entry: EntryId(id),
         mailbox: MailboxId(mailbox),
         body: BodyRef {
-            writer: Writer { side: Side::A, incarnation: 1 },
-            index: 0,
-            parts: 1,
+            writer: BODIES,
+            index: id as u64 * 3,
+            parts: 2,
             header_bytes: 10,
             size_bytes: 100 + id as u32,
         },
@@ -179,7 +182,12 @@ fn random_op(
     let mailbox = MailboxId(u128::from(random.below(2)) + 1);
     let known: Vec<Entry> =
         here.log.iter().filter_map(|w| Some(w.record.op.placement()?.0.clone())).collect();
-    let modseq = ModSeq(random.below(1000) + 1);
+    let modseq = match uids {
+        Uids::Wild => ModSeq(random.below(1000) + 1),
+        Uids::Lanes => {
+            ModSeq(here.log.iter().map(|w| modseq_of(&w.record.op)).max().unwrap_or(0).max(1) + 1)
+        }
+    };
     let flags = ["\\Seen", "\\seen", "\\Flagged", "$Junk"];
     let mut some = || vec![flags[random.below(4) as usize].to_owned()];
     let (set, clear) = (some(), some());
@@ -202,6 +210,7 @@ fn random_op(
         }
         (15..18, Some(known)) => {
             let new = entry(new_id(next_entry), mailbox.0, &["\\Answered"]);
+            let new = Entry { body: known.body, ..new };
             let uid = choose_uid(random, here, mailbox, used, uids);
             Op::Move {
                 entry: new,
@@ -213,6 +222,7 @@ fn random_op(
             }
         }
         (18, _) => Op::DeleteMailbox { mailbox: MailboxId(2) },
+        (23..27, _) => join(random, here, used, uids, modseq),
         (19, _) => Op::Floor { account: AccountId(9), uid: Uid(kind as u32), modseq },
         (20, _) => Op::RenameMailbox { mailbox, name: format!("name {}", random.below(3)) },
         (21, _) => Op::Subscribe {
@@ -233,6 +243,36 @@ fn random_op(
             Op::Place { entry: new, uid, modseq }
         }
     }
+}
+
+/// The highest MODSEQ in a record.
+fn modseq_of(op: &Op) -> u64 {
+    match op {
+        Op::Place { modseq, .. } | Op::Expunge { modseq, .. } => modseq.0,
+        Op::Move { modseq, from_modseq, .. } => modseq.0.max(from_modseq.0),
+        Op::Flags { changes, .. } => changes.iter().map(|c| c.modseq.0).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// What the home would write for two mailboxes of one name, going by what this box holds.
+fn join(
+    random: &mut Random,
+    here: &Writing,
+    used: &mut BTreeSet<(MailboxId, u32)>,
+    uids: Uids,
+    modseq: ModSeq,
+) -> Op {
+    let index = Index::memory();
+    apply(&index, &here.log, &mut Random(1));
+    let Some(join) = index.joinable(4).unwrap().into_iter().next() else { return Op::Start };
+    if let Some(name) = join.rename {
+        return Op::RenameMailbox { mailbox: join.from, name };
+    }
+    let (from, entry) = random.pick(&join.moves).unwrap().clone();
+    let uid = choose_uid(random, here, join.to, used, uids);
+    let from_mailbox = join.from;
+    Op::Move { entry, uid, modseq, from, from_mailbox, from_modseq: modseq }
 }
 
 fn new_id(next: &mut u128) -> u128 {
@@ -335,35 +375,140 @@ pub fn visible(history: &[Written]) -> BTreeMap<(MailboxId, Uid), (EntryId, BTre
     out
 }
 
+/// Is it a join? Entries of other kinds have small ids here.
+fn is_join(new: EntryId) -> bool {
+    new.0 >> 64 != 0
+}
+
+/// Everything that an entry was before its mailboxes were joined to others, itself included.
+fn lives(history: &[Written], entry: EntryId) -> BTreeSet<EntryId> {
+    let mut lives = BTreeSet::from([entry]);
+    loop {
+        let before = lives.len();
+        for w in history {
+            if let Op::Move { entry, from, .. } = &w.record.op
+                && is_join(entry.entry)
+                && lives.contains(&entry.entry)
+            {
+                lives.insert(*from);
+            }
+        }
+        if lives.len() == before {
+            return lives;
+        }
+    }
+}
+
+/// The records that ended an entry.
+fn ends(history: &[Written], entry: EntryId) -> Vec<&Written> {
+    let lives = lives(history, entry);
+    let ends = |w: &Written| match &w.record.op {
+        Op::Expunge { entries, .. } => entries.iter().any(|e| lives.contains(e)),
+        Op::Move { from, entry: new, .. } if is_join(new.entry) => *from == entry,
+        Op::Move { from, .. } => lives.contains(from),
+        Op::DeleteMailbox { mailbox } => history
+            .iter()
+            .filter(|p| w.saw(p))
+            .filter_map(|p| p.record.op.placement())
+            .any(|(placed, _)| placed.mailbox == *mailbox && placed.entry == entry),
+        _ => false,
+    };
+    history.iter().filter(|w| ends(w)).collect()
+}
+
 fn gone(history: &[Written]) -> BTreeSet<EntryId> {
-    let mut gone = BTreeSet::new();
+    let placed = history.iter().filter_map(|w| w.record.op.placement());
+    let entries: BTreeSet<EntryId> = placed.map(|(entry, _)| entry.entry).collect();
+    entries.into_iter().filter(|entry| !ends(history, *entry).is_empty()).collect()
+}
+
+/// Of each body (by its first index): what ended all of its entries, or nothing while one lives.
+pub fn dead_bodies(history: &[Written]) -> BTreeMap<u64, Option<Vector>> {
+    let mut bodies = BTreeMap::new();
+    for (entry, _) in history.iter().filter_map(|w| w.record.op.placement()) {
+        let body = bodies.entry(entry.body.index).or_insert_with(|| Some(Vector::new()));
+        let ends = ends(history, entry.entry);
+        if ends.is_empty() {
+            *body = None;
+        }
+        if let Some(body) = body {
+            for w in ends {
+                let known = body.entry(w.record.writer).or_default();
+                *known = (*known).max(w.record.index + 1);
+            }
+        }
+    }
+    bodies
+}
+
+/// Entries whose latest changes a client would miss that goes by MODSEQ.
+pub fn stale(history: &[Written]) -> BTreeSet<EntryId> {
+    // Record, entry, mailbox, MODSEQ; whether it is a change that shows, or a join.
+    let mut touches: Vec<(&Written, EntryId, MailboxId, ModSeq, bool)> = Vec::new();
+    let mut became = BTreeSet::new();
     for w in history {
         match &w.record.op {
-            Op::Expunge { entries, .. } => gone.extend(entries),
-            Op::Move { from, .. } => {
-                gone.insert(*from);
+            Op::Place { entry, modseq, .. } => {
+                touches.push((w, entry.entry, entry.mailbox, *modseq, true));
             }
-            Op::DeleteMailbox { mailbox } => gone.extend(
-                history
-                    .iter()
-                    .filter(|p| w.saw(p))
-                    .filter_map(|p| p.record.op.placement())
-                    .filter(|(entry, _)| entry.mailbox == *mailbox)
-                    .map(|(entry, _)| entry.entry),
-            ),
+            Op::Flags { mailbox, changes } => touches.extend(changes.iter().map(|c| {
+                (w, c.entry, *mailbox, c.modseq, !(c.set.is_empty() && c.clear.is_empty()))
+            })),
+            Op::Expunge { mailbox, entries, modseq } => {
+                touches.extend(entries.iter().map(|e| (w, *e, *mailbox, *modseq, true)));
+            }
+            Op::Move { entry, modseq, from, from_mailbox, from_modseq, .. } => {
+                touches.push((w, entry.entry, entry.mailbox, *modseq, true));
+                touches.push((w, *from, *from_mailbox, *from_modseq, !is_join(entry.entry)));
+                if is_join(entry.entry) {
+                    became.insert(*from);
+                }
+            }
             _ => {}
         }
     }
-    gone
+    let highest = |q: &Written, mailbox: MailboxId| {
+        let own = touches.iter().filter(|t| t.2 == mailbox && t.0.record.writer == q.record.writer);
+        own.filter(|t| t.0.record.index <= q.record.index).map(|t| t.3).max()
+    };
+    let mut stale = BTreeSet::new();
+    for (w, entry, mailbox, modseq, shows) in &touches {
+        if touches.iter().any(|later| later.1 == *entry && is_later(later.0, w)) {
+            continue;
+        }
+        let overtaken = touches.iter().any(|q| {
+            q.2 == *mailbox
+                && !same(q.0, w)
+                && !q.0.saw(w)
+                && !w.saw(q.0)
+                && highest(q.0, *mailbox) >= Some(*modseq)
+        });
+        if overtaken || (*shows && became.contains(entry)) {
+            stale.insert(*entry);
+        }
+    }
+    stale
+}
+
+fn same(one: &Written, other: &Written) -> bool {
+    one.record.address() == other.record.address()
+}
+
+/// Did the one that wrote `later` hold `earlier`?
+fn is_later(later: &Written, earlier: &Written) -> bool {
+    let own =
+        later.record.writer == earlier.record.writer && later.record.index > earlier.record.index;
+    own || (!same(later, earlier) && later.saw(earlier))
 }
 
 fn flags(history: &[Written], entry: &Entry) -> BTreeSet<String> {
+    let lives = lives(history, entry.entry);
     let mut latest: BTreeMap<String, (Option<Stamp>, bool)> =
         entry.flags.iter().map(|f| (f.to_ascii_lowercase(), (None, true))).collect();
     for w in history {
         let Op::Flags { changes, .. } = &w.record.op else { continue };
         let stamp = Stamp { clock: w.record.clock, writer: w.record.writer };
-        for change in changes.iter().filter(|c| c.entry == entry.entry) {
+        for change in changes.iter().filter(|c| lives.contains(&c.entry)) {
             let both = [(true, &change.set), (false, &change.clear)];
             for (set, flag) in both.iter().flat_map(|(set, flags)| flags.iter().map(|f| (*set, f)))
             {

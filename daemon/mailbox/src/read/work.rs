@@ -1,0 +1,194 @@
+//! What is left to do for the home of an account. Each question costs one look when there is nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use record::{AccountId, Entry, EntryId, MailboxId};
+
+use super::Join;
+use super::messages::entry_row;
+use crate::apply::joined_id;
+use crate::error::Error;
+use crate::index::Index;
+use crate::keys;
+use crate::naming::{self, account_row, box_row};
+use crate::rows::key_part;
+use crate::tables::{Order, Table, Tables};
+
+impl Index {
+    /// Up to `limit` living entries whose place is overtaken: their home must place them again. Those of
+    /// removed accounts are left out.
+    ///
+    /// # Errors
+    /// When the disk fails; so with every read here.
+    pub fn overtaken(&self, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.read(|tables| {
+            let mut entries = Vec::new();
+            by_mailbox(tables, Table::Hidden, limit, &mut |_, entry| {
+                let place = entry_row(tables, entry)?.and_then(|row| row.place);
+                entries.extend(place.map(|place| place.entry));
+                Ok(entries.len())
+            })?;
+            Ok(entries)
+        })
+    }
+
+    /// Up to about `limit` entries that must be stamped again, since a client that was told a higher
+    /// MODSEQ would not ask for their latest change: a record of flags with no flag in it will do.
+    /// (What one entry became comes with it, in this order.) Those of removed accounts are left out, and
+    /// those that are placed again anyway.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn overtaken_modseqs(&self, limit: usize) -> Result<Vec<(MailboxId, EntryId)>, Error> {
+        self.read(|tables| {
+            let mut entries = Vec::new();
+            by_mailbox(tables, Table::Stale, limit, &mut |mailbox, entry| {
+                let row = entry_row(tables, entry)?.unwrap_or_default();
+                if row.place.as_ref().is_some_and(|place| place.overtaken) {
+                    return Ok(entries.len());
+                }
+                for heir in &row.became {
+                    let place = entry_row(tables, *heir)?.and_then(|row| row.place);
+                    entries.extend(place.map(|place| (place.entry.mailbox, *heir)));
+                }
+                entries.push((mailbox, entry));
+                Ok(entries.len())
+            })?;
+            Ok(entries)
+        })
+    }
+
+    /// Mailboxes that have to go on in others of their name, with up to `limit` entries in all.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn joinable(&self, limit: usize) -> Result<Vec<Join>, Error> {
+        self.read(|tables| {
+            let (mut joins, mut left) = (Vec::new(), limit);
+            let mut done = BTreeSet::new();
+            for account in unsettled(tables)? {
+                let Some(owner) = naming::owner(tables, account)? else { continue };
+                if !done.insert(owner) {
+                    continue;
+                }
+                for (from, guest) in naming::names(tables, owner)?.guests {
+                    if left == 0 {
+                        return Ok(joins);
+                    }
+                    let Some(orderer) = box_row(tables, guest.host)?.account() else { continue };
+                    let mut join =
+                        Join { orderer, from, to: guest.host, moves: Vec::new(), rename: None };
+                    if guest.alive > 0 {
+                        join.moves = moves(tables, from, guest.host, left)?;
+                    } else if !guest.is_settled {
+                        join.rename = Some(naming::joined_name_of(guest.host));
+                    } else {
+                        continue;
+                    }
+                    left = left.saturating_sub(join.moves.len().max(1));
+                    joins.push(join);
+                }
+            }
+            Ok(joins)
+        })
+    }
+
+    /// Removed accounts with mail that the remover did not hold: they are to be created once more, with
+    /// the same fields (`Users::removed`), which takes the removal back.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn to_revive(&self) -> Result<Vec<AccountId>, Error> {
+        self.read(|tables| {
+            let mut accounts = Vec::new();
+            for account in unsettled(tables)? {
+                if naming::has_unmeant_mail(tables, account)? {
+                    accounts.push(account);
+                }
+            }
+            Ok(accounts)
+        })
+    }
+}
+
+fn unsettled(tables: &dyn Tables) -> Result<Vec<AccountId>, Error> {
+    let mut accounts = Vec::new();
+    tables.under(Table::Unsettled, &[], &mut |key, _| {
+        accounts.push(AccountId(key_part(Table::Unsettled, keys::last_id(key))?));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(accounts)
+}
+
+/// The living entries of a mailbox, hidden ones first, each with what it becomes.
+fn moves(
+    tables: &dyn Tables,
+    from: MailboxId,
+    to: MailboxId,
+    limit: usize,
+) -> Result<Vec<(EntryId, Entry)>, Error> {
+    let mut ids = Vec::new();
+    for table in [Table::Hidden, Table::Rows] {
+        tables.under(table, &keys::mailbox(from), &mut |key, _| {
+            if ids.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            ids.push(key_part(table, keys::split_row(key))?.1);
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    let mut moves = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(row) = entry_row(tables, id)? else { continue };
+        let Some(place) = row.place else { continue };
+        let root = row.root.unwrap_or(id);
+        let mut number = 0;
+        // It may have been there before, and come back.
+        while entry_row(tables, joined_id(root, to, number))?.is_some() {
+            number += 1;
+        }
+        let entry = joined_id(root, to, number);
+        moves.push((id, Entry { entry, mailbox: to, ..place.entry }));
+    }
+    Ok(moves)
+}
+
+/// Visits the rows of a table whose key begins with a mailbox and ends with an entry, but for mailboxes
+/// that nobody has, until `visit` counts `limit`.
+fn by_mailbox(
+    tables: &dyn Tables,
+    table: Table,
+    limit: usize,
+    visit: &mut dyn FnMut(MailboxId, EntryId) -> Result<usize, Error>,
+) -> Result<(), Error> {
+    let mut wanted = BTreeMap::new();
+    let mut first = Vec::new();
+    let last = [0xff; 64];
+    loop {
+        let mut skip = None;
+        tables.range(table, &first, &last, Order::Ascending, &mut |key, _| {
+            let mailbox = MailboxId(key_part(table, keys::first_id(key))?);
+            let entry = EntryId(key_part(table, keys::last_id(key))?);
+            let wanted = match wanted.get(&mailbox) {
+                Some(wanted) => *wanted,
+                None => *wanted.entry(mailbox).or_insert(has_account(tables, mailbox)?),
+            };
+            if !wanted {
+                skip = Some(mailbox);
+                return Ok(ControlFlow::Break(()));
+            }
+            let enough = limit == 0 || visit(mailbox, entry)? >= limit;
+            Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        let Some(next) = skip.and_then(|mailbox| mailbox.0.checked_add(1)) else { return Ok(()) };
+        first = keys::mailbox(MailboxId(next)).to_vec();
+    }
+}
+
+fn has_account(tables: &dyn Tables, mailbox: MailboxId) -> Result<bool, Error> {
+    match box_row(tables, mailbox)?.account() {
+        Some(account) => Ok(account_row(tables, account)?.removal().is_none()),
+        None => Ok(false),
+    }
+}
