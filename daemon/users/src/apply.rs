@@ -1,7 +1,7 @@
 //! What each operation does to the tables.
 //!
-//! Invariant: the result is a function of the set of records. Each operation keeps a first or a latest. A record about an account that was never created is kept where its
-//! creation will find it.
+//! Invariant: the result is a function of the set of records. Each operation keeps a first or a latest. A
+//! record about an account that was never created is kept where its creation will find it.
 
 use record::op::Stamp;
 use record::{AccountId, Op, Record};
