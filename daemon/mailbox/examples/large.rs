@@ -60,7 +60,7 @@ fn fill(index: &Index, messages: u64) {
             index.checkpoint().expect("syncs");
             checkpoint = Instant::now();
         }
-        if (n + 1) % 250_000 == 0 {
+        if (n + 1).is_multiple_of(250_000) {
             report_memory(&format!("at {} messages", n + 1));
         }
     }
@@ -149,7 +149,7 @@ fn place(n: u64) -> Op {
         mailbox,
         body,
         internal_date_s: 1_760_000_000,
-        flags: if n % 2 == 0 { vec!["\\Flagged".into()] } else { Vec::new() },
+        flags: if n.is_multiple_of(2) { vec!["\\Flagged".into()] } else { Vec::new() },
     };
     Op::Place { entry, uid: Uid(uid as u32), modseq: ModSeq(n + 2) }
 }
