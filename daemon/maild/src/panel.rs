@@ -178,8 +178,11 @@ impl Panel {
             users.account_by_address(&address)?.is_none(),
             "There is an account {address} already."
         );
+        // A new pair: the site file's domain is on its way into the settings.
+        let is_first = users.setting(users::SETTING_DOMAINS)?.is_none()
+            && domain == self.statuses.site.domain.to_lowercase();
         anyhow::ensure!(
-            users.local_domains()?.contains(&domain),
+            is_first || users.local_domains()?.contains(&domain),
             "{domain} is no mail domain of this pair."
         );
         anyhow::ensure!(
