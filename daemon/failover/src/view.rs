@@ -237,14 +237,17 @@ impl Failover {
 
     /// The peer as the first table names it.
     pub(crate) fn seen(&self, now: Instant) -> Seen {
-        let Some(facts) = self.peer.facts() else { return Seen::Silent };
+        let in_both = self.view.standing == Standing::Both;
+        // The session of the link may come up before the first heartbeat: silence counts from then on.
+        let just_joined = in_both && !self.past(self.view.since, self.config.dead_after, now);
+        let unheard = if just_joined { Seen::Both } else { Seen::Silent };
+        let Some(facts) = self.peer.facts() else { return unheard };
         if facts.goodbye {
             return Seen::Stopped;
         }
         if self.peer.silent(now, self.config.dead_after) {
-            return Seen::Silent;
+            return unheard;
         }
-        let in_both = self.view.standing == Standing::Both;
         let followed = self.view.peer_followed || self.past(self.view.since, JOIN_SETTLE, now);
         if in_both && facts.standing != Standing::Both && followed {
             return if facts.standing == Standing::Alone { Seen::Alone } else { Seen::Outside };
