@@ -1,7 +1,7 @@
 //! Answers what an IMAP session asks.
 
 use std::collections::HashSet;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use imap::ask::{Change, Copied, Mailbox, Read, Row, Snapshot, SpecialUse, Status};
 use imap::{Answer, Ask, Config, Failure, Input, Limits, Output, Session};
@@ -9,7 +9,7 @@ use record::{AccountId, Entry, EntryId, MailboxId};
 use replica::{FlagWish, MoveWish, Wish};
 use tokio::sync::broadcast;
 
-use super::{Protocol, Step, owned_entry};
+use super::{Protocol, Step, owned_entry, unix_s};
 use crate::limits::{MAILBOX_NAME_BYTES_MAX, MAILBOXES_MAX};
 use crate::{AppendTo, Error, Handle};
 
@@ -316,11 +316,6 @@ fn failure(error: Error) -> Failure {
 fn stored(error: mailbox::Error) -> Failure {
     tracing::error!(%error, "reading the index");
     Failure::Unavailable("this box cannot read its index at the moment".into())
-}
-
-/// Unix seconds.
-fn unix_s() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
 impl Protocol for Imap {

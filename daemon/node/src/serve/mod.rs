@@ -8,7 +8,7 @@ pub mod pop3;
 pub mod smtp;
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use mailbox::EntryState;
 use record::{AccountId, EntryId};
@@ -59,4 +59,9 @@ fn owned_entry(
     };
     let owner = handle.index().account_of(state.entry.mailbox)?;
     Ok((owner == Some(account)).then_some(state))
+}
+
+/// Unix seconds.
+fn unix_s() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }

@@ -1,6 +1,6 @@
 //! Answers what an SMTP session asks.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use record::AccountId;
 use smtp::{
@@ -8,7 +8,7 @@ use smtp::{
     RecipientAnswer, SenderAnswer, Session, trace_headers,
 };
 
-use super::{Protocol, Step};
+use super::{Protocol, Step, unix_s};
 use crate::{Error, Handle};
 
 pub struct Smtp {
@@ -94,11 +94,6 @@ impl Smtp {
             Err(error) => DeliverAnswer::Unavailable(error.to_string()),
         }
     }
-}
-
-/// Unix seconds.
-fn unix_s() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
 impl Protocol for Smtp {
