@@ -39,6 +39,16 @@ impl RealDisk {
     }
 }
 
+impl Drop for RealDisk {
+    fn drop(&mut self) {
+        // By name: a child process that somebody forks at this instant holds a copy of the handle until
+        // its exec, and would keep the lock with it.
+        if let Err(error) = self.handle.unlock() {
+            tracing::warn!(%error, "the log's lock goes with its handle only");
+        }
+    }
+}
+
 impl Disk for RealDisk {
     type File = File;
 

@@ -27,7 +27,7 @@ pub(crate) struct Disk {
     // Before the lock: dropped first.
     database: sled::Db,
     path: PathBuf,
-    lock: File,
+    lock: Lock,
     new: bool,
 }
 
@@ -57,7 +57,7 @@ impl Disk {
         Disk::create(&path, lock)
     }
 
-    fn create(path: &Path, lock: File) -> Result<Disk, Error> {
+    fn create(path: &Path, lock: Lock) -> Result<Disk, Error> {
         move_away(path)?;
         let database = open_watched(path)?;
         Ok(Disk { database, path: path.to_owned(), lock, new: true })
@@ -170,11 +170,23 @@ fn move_away(path: &Path) -> Result<(), Error> {
     fs::rename(path, &away).map_err(failed)
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
+/// Held until dropped. Unlocked by name: a child process that somebody forks at that instant holds a copy of
+/// the file until its exec, and would keep the lock with it.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the user store's lock goes with its file only");
+        }
+    }
+}
+
+fn lock(path: &Path) -> Result<Lock, Error> {
     let name = beside(path, "lock");
     let file = File::create(&name).map_err(|source| Error::File { path: name.clone(), source })?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(Error::File { path: name, source }),
     }
