@@ -15,7 +15,7 @@
 //! | who holds an address | [`net::arp`], [`net::neighbour`] |
 //! | the serial console | [`terminal`] |
 //! | measuring and time | [`host`], [`clock`], [`scheduling`] |
-//! | tests | [`namespace`] |
+//! | tests | [`namespace`], [`net::Tap`] |
 
 #![allow(unsafe_code)] // here and nowhere else
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]

@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers are tests too
 
+use std::io::{Read, Write};
 use std::net::IpAddr;
 
 use linux::net::ethernet::{self, EtherType};
-use linux::net::{Address, LinkChange, LinkWatch, Netlink, Network, PacketSocket, arp, neighbour};
+use linux::net::{
+    Address, LinkChange, LinkWatch, Netlink, Network, PacketSocket, Tap, arp, neighbour,
+};
 use linux::{Mac, link_local};
 
 /// Runs a test on a thread inside a new namespace; says so and passes where that is not permitted.
@@ -110,7 +113,9 @@ fn links_are_listed_with_what_they_are() {
         }
         assert!(netlink.link("lan").unwrap().unwrap().up, "only the other end is off");
         assert_eq!(netlink.link("eth77").unwrap(), None);
-        assert!(linux::net::ports::all(&mut netlink).unwrap().is_empty(), "no hardware in here");
+        let ports = linux::net::ports::all(&mut netlink).unwrap();
+        assert_eq!(ports.len(), 2);
+        assert_eq!(linux::net::ports::choose(&ports, None, None).complaints.len(), 2);
     });
 }
 
@@ -133,6 +138,48 @@ fn a_pulled_cable_is_told() {
             carrier_becomes(false).await;
             network.set_up(far).await.unwrap();
             carrier_becomes(true).await;
+        });
+    });
+}
+
+#[test]
+fn a_port_of_software_carries_frames_and_has_a_plug() {
+    in_own_network(|| {
+        block_on(async {
+            let tap = match Tap::make("lan0") {
+                Ok(tap) => tap,
+                Err(error) if error.is_forbidden() || error.is_absent() => {
+                    return eprintln!("skipped, no ports of software: {error}");
+                }
+                Err(error) => panic!("{error}"),
+            };
+            let mut netlink = Netlink::open().unwrap();
+            let port = netlink.link("lan0").unwrap().expect("just made");
+            netlink.set_up(port.index).unwrap();
+            let mut carrier_becomes = async |expected| {
+                tap.set_carrier(expected).unwrap();
+                while netlink.link("lan0").unwrap().unwrap().carrier != expected {
+                    tokio::task::yield_now().await;
+                }
+            };
+            carrier_becomes(false).await;
+            carrier_becomes(true).await;
+            let socket = PacketSocket::bind(port.index, EtherType::HEARTBEAT).unwrap();
+            let mac = port.mac.unwrap();
+            let beat = ethernet::build(Mac::BROADCAST, mac, EtherType::HEARTBEAT, b"beat");
+            let mut frames = std::fs::File::from(tap.frames().unwrap());
+            frames.write_all(&beat).unwrap();
+            let mut buffer = [0; 1600];
+            let length = socket.receive(&mut buffer).await.unwrap();
+            assert_eq!(buffer[..length], beat[..]);
+            socket.send(&beat).await.unwrap();
+            loop {
+                // The kernel sends frames of its own, too.
+                match frames.read(&mut buffer) {
+                    Ok(length) if buffer[..length] == beat[..] => break,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
         });
     });
 }

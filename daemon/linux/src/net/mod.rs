@@ -11,6 +11,7 @@ mod network;
 mod packet;
 pub mod ports;
 mod route;
+mod tap;
 mod watch;
 
 pub use address::{Address, AddressOnPort};
@@ -19,4 +20,5 @@ pub use mac::{Mac, link_local};
 pub use netlink::Netlink;
 pub use network::Network;
 pub use packet::PacketSocket;
+pub use tap::Tap;
 pub use watch::{LinkChange, LinkWatch};

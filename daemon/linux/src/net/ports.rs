@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Link, Mac, Netlink};
 use crate::Result;
 
-/// A port of hardware.
+/// An Ethernet port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     pub index: u32,
@@ -17,11 +17,12 @@ pub struct Port {
 }
 
 /// A device's place: the chain of PCI addresses down to it, bridges first. Ports that are not on
-/// PCI come after all that are, by name.
+/// PCI come after all that are, by name, and those that are no hardware last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     Pci(Vec<[u32; 4]>),
     Elsewhere(String),
+    Software(String),
 }
 
 /// The two ports of a box, as far as they could be told.
@@ -33,24 +34,27 @@ pub struct Choice {
     pub complaints: Vec<String>,
 }
 
-/// All ports of hardware that are there now, in the order of their places.
+/// All ports that are there now, in the order of their places.
 ///
 /// # Errors
 /// What the kernel says.
 pub fn all(netlink: &mut Netlink) -> Result<Vec<Port>> {
-    let mut ports: Vec<Port> = netlink.links()?.iter().filter_map(hardware).collect();
+    let mut ports: Vec<Port> = netlink.links()?.iter().filter_map(port).collect();
     ports.sort_by(|a, b| a.place.cmp(&b.place));
     Ok(ports)
 }
 
 /// Chooses among `ports`, which are in the order of their places. A port that is named by its
 /// hardware address is that one or none: to take another would put the wrong network on the cable
-/// to the peer. What is not named is the first that is left.
+/// to the peer. What is not named is the first of hardware that is left.
 #[must_use]
 pub fn choose(ports: &[Port], lan: Option<Mac>, crossover: Option<Mac>) -> Choice {
     let mut choice = Choice::default();
     let named = |mac: Mac| ports.iter().find(|port| port.mac == mac).cloned();
-    let mut left = ports.iter().filter(|port| Some(port.mac) != lan && Some(port.mac) != crossover);
+    let mut left = ports.iter().filter(|port| {
+        let named = Some(port.mac) == lan || Some(port.mac) == crossover;
+        !named && !matches!(port.place, Place::Software(_))
+    });
     let wishes = [("LAN", lan, &mut choice.lan), ("crossover", crossover, &mut choice.crossover)];
     for (name, mac, place) in wishes {
         *place = match mac {
@@ -67,9 +71,12 @@ pub fn choose(ports: &[Port], lan: Option<Mac>, crossover: Option<Mac>) -> Choic
     choice
 }
 
-fn hardware(link: &Link) -> Option<Port> {
+fn port(link: &Link) -> Option<Port> {
     let device = fs::canonicalize(Path::new("/sys/class/net").join(&link.name).join("device"));
-    let place = place(&device.ok()?.to_string_lossy(), &link.name);
+    let place = match device {
+        Ok(device) if link.kind.is_none() => place(&device.to_string_lossy(), &link.name),
+        _ => Place::Software(link.name.clone()),
+    };
     Some(Port { index: link.index, name: link.name.clone(), mac: link.mac?, place })
 }
 
@@ -91,7 +98,7 @@ fn pci_address(part: &str) -> Option<[u32; 4]> {
 mod tests {
     use super::*;
 
-    fn port(index: u32, device: &str) -> Port {
+    fn at(index: u32, device: &str) -> Port {
         let name = format!("eth{index}");
         let place = place(device, &name);
         Port { index, name, mac: Mac([2, 0, 0, 0, 0, index as u8]), place }
@@ -105,11 +112,11 @@ mod tests {
     #[test]
     fn ports_are_counted_along_the_bus() {
         let mut ports = [
-            port(1, "/sys/devices/platform/soc/ethernet"),
-            port(2, "/sys/devices/pci0000:00/0000:00:1c.1/0000:03:00.0"),
-            port(3, "/sys/devices/pci0000:00/0000:00:1c.0/0000:12:00.0"),
-            port(4, "/sys/devices/pci0000:00/0000:00:03.0/virtio1"),
-            port(5, "/sys/devices/pci0000:00/0000:00:0a.0/virtio2"),
+            at(1, "/sys/devices/platform/soc/ethernet"),
+            at(2, "/sys/devices/pci0000:00/0000:00:1c.1/0000:03:00.0"),
+            at(3, "/sys/devices/pci0000:00/0000:00:1c.0/0000:12:00.0"),
+            at(4, "/sys/devices/pci0000:00/0000:00:03.0/virtio1"),
+            at(5, "/sys/devices/pci0000:00/0000:00:0a.0/virtio2"),
         ];
         ports.sort_by(|a, b| a.place.cmp(&b.place));
         assert_eq!(ports.map(|port| port.index), [4, 5, 3, 2, 1]);
@@ -117,7 +124,7 @@ mod tests {
 
     #[test]
     fn named_or_next() {
-        let ports = [1, 2, 3].map(|index| port(index, &format!("/0000:00:0{index}.0/virtio")));
+        let ports = [1, 2, 3].map(|index| at(index, &format!("/0000:00:0{index}.0/virtio")));
         let mac = |index: usize| Some(ports[index - 1].mac);
         let absent = Some(Mac([2, 9, 9, 9, 9, 9]));
         let cases = [
@@ -136,5 +143,14 @@ mod tests {
         }
         assert_eq!(indexes(&choose(&ports[..1], None, None)), (Some(1), None));
         assert_eq!(choose(&[], None, None).complaints.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_hardware_must_be_named() {
+        let mut software = at(2, "");
+        software.place = Place::Software(software.name.clone());
+        let ports = [at(1, "/0000:00:01.0/virtio"), software];
+        assert_eq!(indexes(&choose(&ports, None, None)), (Some(1), None));
+        assert_eq!(indexes(&choose(&ports, None, Some(ports[1].mac))), (Some(1), Some(2)));
     }
 }
