@@ -96,6 +96,14 @@ pub struct Join {
     pub rename: Option<String>,
 }
 
+/// Entries that must be stamped again, in this order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stale {
+    /// The account whose home writes it all.
+    pub orderer: AccountId,
+    pub entries: Vec<(MailboxId, EntryId)>,
+}
+
 /// Does anybody need these bytes of a message?
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BodyState {

@@ -301,6 +301,11 @@ impl EntryRow {
         !(self.ended.is_empty() && self.left.is_empty())
     }
 
+    /// Did it go with its mailbox, or on into another, while nobody wished it gone?
+    pub(crate) fn has_left(&self) -> bool {
+        self.ended.is_empty() && !self.left.is_empty()
+    }
+
     /// Takes in what another entry, that became this one, has that this one must have too.
     pub(crate) fn inherit(&mut self, from: &EntryRow) {
         for (key, change) in &from.changes {

@@ -13,8 +13,9 @@ use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Sabotage, Wish}
 use users::Users;
 
 use crate::body::Body;
-use crate::limits::REPLACE_BATCH;
+use crate::limits::WORK_BATCH;
 use crate::link::Link;
+use crate::work;
 
 pub enum Input {
     /// A client's wish; `Output::Done` answers it.
@@ -100,6 +101,8 @@ pub struct Core<D: Disk> {
     link: Option<Link>,
     applied: u64,
     apply_asked: u64,
+    /// What the state leaves to do is not looked for before this is applied: it is in the log already.
+    work_written: u64,
     serving: Serving,
     answers: BTreeMap<RequestId, Answer>,
     /// Committed, to be answered when applied up to here.
@@ -159,6 +162,7 @@ impl<D: Disk> Core<D> {
             link: None,
             applied,
             apply_asked: applied,
+            work_written: 0,
             serving: Serving::NotYet,
             answers: BTreeMap::new(),
             unapplied: VecDeque::new(),
@@ -267,7 +271,7 @@ impl<D: Disk> Core<D> {
             self.out.push_back(Output::Done { request });
         }
         self.may_serve();
-        self.place_again(now);
+        self.work(now);
     }
 
     fn may_serve(&mut self) {
@@ -288,13 +292,27 @@ impl<D: Disk> Core<D> {
         self.serving == Serving::Yes
     }
 
-    /// What was hidden because somebody's clients were past its UID gets a fresh one, if this box may.
-    fn place_again(&mut self, now: Instant) {
-        if !matches!(self.replica.mode(), Mode::Alone | Mode::Both) {
+    /// What the state leaves to do for a home is done here, if this box may.
+    fn work(&mut self, now: Instant) {
+        let in_view = matches!(self.replica.mode(), Mode::Alone | Mode::Both);
+        if !in_view || self.applied < self.work_written {
             return;
         }
+        let before = self.log.end().0;
+        self.place_again(now);
+        let wishes = work::wishes(&self.index, &self.users, |rule| self.replica.is_broken(rule));
+        for wish in stored(wishes) {
+            self.replica(now, replica::Input::Work { wish });
+        }
+        if self.log.end().0 > before {
+            self.work_written = self.log.end().0;
+        }
+    }
+
+    /// What was hidden because somebody's clients were past its UID gets a fresh one.
+    fn place_again(&mut self, now: Instant) {
         let mut accounts = BTreeMap::<AccountId, Vec<Entry>>::new();
-        for entry in stored(self.index.overtaken(REPLACE_BATCH)) {
+        for entry in stored(self.index.overtaken(WORK_BATCH)) {
             if let Some(account) = stored(self.index.account_of(entry.mailbox)) {
                 accounts.entry(account).or_default().push(entry);
             }
@@ -445,8 +463,7 @@ impl Applied for View<'_> {
     }
 
     fn mailboxes(&self) -> Vec<(AccountId, MailboxId)> {
-        let all = stored(self.index.mailboxes_all());
-        all.into_iter().map(|mailbox| (mailbox.account, mailbox.id)).collect()
+        stored(self.index.mailboxes_ever())
     }
 }
 

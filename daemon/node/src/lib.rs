@@ -20,6 +20,7 @@ pub mod limits;
 mod link;
 pub mod serve;
 pub mod shell;
+mod work;
 
 pub use applier::Comparison;
 pub use handle::{AppendTo, Error, Handle, Position, Progress};

@@ -23,8 +23,8 @@ pub const COMPARE_RETRY: Duration = Duration::from_secs(10);
 /// A client that looks into a mailbox waits this long at most for what is under way.
 pub const READ_WAIT: Duration = Duration::from_millis(500);
 
-/// Overtaken entries that are placed again in one go.
-pub const REPLACE_BATCH: usize = 256;
+/// Entries that are placed again, moved into the mailbox of their name or stamped again in one go.
+pub const WORK_BATCH: usize = 256;
 
 /// Inputs of sessions and link that wait for the loop.
 pub const LOOP_QUEUE: usize = 4096;

@@ -91,6 +91,11 @@ pub enum Input {
         account: AccountId,
         entries: Vec<record::Entry>,
     },
+    /// What the applied state leaves to do for a home: written here when this box may order it, else by
+    /// the box that may. Nobody waits for an answer.
+    Work {
+        wish: Wish,
+    },
     /// The wall clock, for the stamps of records: Unix milliseconds.
     WallClock {
         unix_ms: u64,
@@ -263,6 +268,7 @@ impl Replica {
             Input::GoAlone => self.go_alone(applied),
             Input::EndSession => self.step_back(applied),
             Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
+            Input::Work { wish } => self.work(wish, applied),
             Input::WallClock { unix_ms } => self.unix_ms = unix_ms,
         }
         if self.advance() || repeated {

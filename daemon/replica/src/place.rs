@@ -9,7 +9,7 @@ use crate::limits::WISHES_MAX;
 use crate::machine::{Applied, Hold, Mode, Pending, Replica, Stage};
 use crate::message::Message;
 use crate::sabotage::Sabotage;
-use crate::wish::Wish;
+use crate::wish::{MoveWish, Wish};
 
 impl Replica {
     pub(crate) fn submit(&mut self, request: RequestId, wish: Wish, applied: &dyn Applied) {
@@ -133,21 +133,25 @@ impl Replica {
                     if self.is_placed(one.to.entry, applied) {
                         continue;
                     }
-                    let from_modseq = self.modseq(account, from, applied);
-                    let modseq = self.modseq(account, one.to.mailbox, applied);
-                    let uid = self.uid(account, one.to.mailbox, applied);
-                    self.append(Op::Move {
-                        entry: one.to,
-                        uid,
-                        modseq,
-                        from: one.from,
-                        from_mailbox: from,
-                        from_modseq,
-                    });
+                    self.write_move(account, from, one, applied);
                 }
             }
             other => self.write_names(other),
         }
+    }
+
+    fn write_move(
+        &mut self,
+        account: AccountId,
+        from_mailbox: MailboxId,
+        one: MoveWish,
+        applied: &dyn Applied,
+    ) {
+        let MoveWish { from, to: entry } = one;
+        let from_modseq = self.modseq(account, from_mailbox, applied);
+        let modseq = self.modseq(account, entry.mailbox, applied);
+        let uid = self.uid(account, entry.mailbox, applied);
+        self.append(Op::Move { entry, uid, modseq, from, from_mailbox, from_modseq });
     }
 
     fn write_names(&mut self, wish: Wish) {
@@ -171,7 +175,9 @@ impl Replica {
                 uid_validity,
             } => {
                 // The account comes last: a power cut in between leaves none without its INBOX.
-                for (mailbox, name) in mailboxes {
+                for (number, (mailbox, name)) in (0..).zip(mailboxes) {
+                    // One may be given the name of another one day; the last bit tells the sides apart.
+                    let uid_validity = uid_validity + 2 * number;
                     self.append(Op::CreateMailbox { mailbox, account, name, uid_validity });
                 }
                 self.append(Op::CreateAccount { account, address, home, password_hash });
@@ -202,6 +208,22 @@ impl Replica {
             if !self.overlay.placed.contains_key(&entry.entry) {
                 self.place(account, entry, applied);
             }
+        }
+    }
+
+    /// What follows from the applied state: mailboxes of one name become one, and the like.
+    pub(crate) fn work(&mut self, wish: Wish, applied: &dyn Applied) {
+        if !self.may_order(wish.account(), applied) {
+            return;
+        }
+        match wish {
+            // What it becomes may be there already, by another way.
+            Wish::Move { account, from, moves } => {
+                for one in moves {
+                    self.write_move(account, from, one, applied);
+                }
+            }
+            other => self.write_records(other, applied),
         }
     }
 

@@ -14,6 +14,12 @@ pub enum Sabotage {
     NoFloor,
     /// Nobody gives a fresh UID to what was overtaken.
     NoPlacingAgain,
+    /// Mailboxes of one name stay two.
+    NoJoining,
+    /// A change whose MODSEQ is overtaken keeps it.
+    NoStampingAgain,
+    /// An account stays removed, whatever mail came across its removal.
+    NoReviving,
     /// In `both`, what is on this disk alone counts as committed.
     CommitWithoutPeer,
     /// In `both` as soon as this box is ready, whatever the peer still places.

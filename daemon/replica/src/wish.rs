@@ -46,7 +46,7 @@ pub enum Wish {
         name: String,
         subscribed: bool,
     },
-    /// With the mailboxes it is born with.
+    /// With the mailboxes it is born with. The first gets `uid_validity`, each further one two more.
     CreateAccount {
         account: AccountId,
         address: String,

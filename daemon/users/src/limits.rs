@@ -1,5 +1,7 @@
 //! Every limit of the user store.
 
+use std::time::Duration;
+
 /// Memory that sled may use for pages, in bytes; its own default is 1 GiB.
 pub const STORE_CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -19,3 +21,9 @@ pub const PASSWORD_PASSES_MAX: u32 = 16;
 
 /// A longer password, in bytes, is wrong.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// How often a lock that only a passing copy of the file can hold is tried again.
+pub const LOCK_TRIES: u32 = 100;
+
+/// Between two such tries: a second in all.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(10);

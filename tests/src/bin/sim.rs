@@ -20,9 +20,6 @@ struct Args {
     /// Break each rule on purpose, and see that the checker meant for it fires.
     #[arg(long)]
     prove_checkers: bool,
-    /// Check MODSEQs, too.
-    #[arg(long)]
-    modseqs: bool,
     /// Tell a failing seed as it is, without looking for a shorter story.
     #[arg(long)]
     whole: bool,
@@ -33,18 +30,14 @@ fn main() {
     if args.prove_checkers {
         prove_checkers(&args);
     } else if let Some(seed) = args.seed {
-        replay(seed, &args);
+        replay(seed);
     } else {
         explore(&args);
     }
 }
 
-fn options(args: &Args) -> Options {
-    Options { modseqs: args.modseqs, ..Options::default() }
-}
-
-fn replay(seed: u64, args: &Args) {
-    let mut world = World::new(seed, options(args).telling());
+fn replay(seed: u64) {
+    let mut world = World::new(seed, Options::default().telling());
     let result = world.run();
     world.story.iter().for_each(|line| println!("  {line}"));
     match result {
@@ -55,7 +48,7 @@ fn replay(seed: u64, args: &Args) {
 
 fn explore(args: &Args) {
     let started = Instant::now();
-    let options = options(args);
+    let options = Options::default();
     let seeds = args.from..args.from + args.seeds;
     let progress = |done| eprintln!("{done} of {} seeds", args.seeds);
     match many::run_all(seeds, &options, progress) {

@@ -14,7 +14,6 @@ use super::world::{World, at};
 #[derive(Clone, Debug)]
 pub struct Account {
     pub id: AccountId,
-    pub inbox: MailboxId,
     /// Made at the beginning; such a one is never removed.
     pub first: bool,
 }
@@ -70,6 +69,7 @@ pub struct Clients {
     pub passwords_set: BTreeMap<AccountId, Answered>,
 
     // What was asked for, answered or not.
+    pub asked_placed: BTreeSet<EntryId>,
     pub asked_expunged: BTreeSet<EntryId>,
     pub asked_cleared: BTreeSet<(EntryId, Flag)>,
     pub asked_deleted: BTreeSet<MailboxId>,
@@ -114,6 +114,9 @@ impl Clients {
 
     fn note(&mut self, request: RequestId, asked: Asked) {
         let before = self.asked_so_far();
+        if let Asked::Place(placed) = &asked {
+            self.asked_placed.insert(placed.entry);
+        }
         self.asked.insert(request, (before, asked));
     }
 

@@ -10,8 +10,6 @@ pub struct Options {
     pub broken: Option<Break>,
     /// Only these steps are taken; the others pass as if nobody did anything.
     pub only: Option<BTreeSet<u64>>,
-    /// Check MODSEQs, too: changes of flags on both sides of a split are not stamped again yet.
-    pub modseqs: bool,
     /// Write down what happens.
     pub story: bool,
 }
@@ -42,10 +40,12 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 13] = [
+    pub const ALL: [Break; 16] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::Rule(Sabotage::NoPlacingAgain),
+        Break::Rule(Sabotage::NoJoining),
+        Break::Rule(Sabotage::NoReviving),
         Break::RecordPassedOver,
         Break::Rule(Sabotage::NoLaneJump),
         Break::Rule(Sabotage::LaneNotHeld),
@@ -53,6 +53,7 @@ impl Break {
         Break::Rule(Sabotage::BothWithoutReady),
         Break::Rule(Sabotage::OldDiskUnnoticed),
         Break::Rule(Sabotage::ServeTooSoon),
+        Break::Rule(Sabotage::NoStampingAgain),
         Break::ExpungeLoses,
         Break::Rule(Sabotage::FlagsForgotten),
         Break::Rule(Sabotage::NoAskingAgain),
@@ -63,7 +64,8 @@ impl Break {
     pub fn promise(self) -> &'static str {
         match self {
             Break::Rule(Sabotage::CommitWithoutPeer) | Break::BodyMixedUp => "P1",
-            Break::Rule(Sabotage::NoPlacingAgain) | Break::RecordPassedOver => "P2",
+            Break::Rule(Sabotage::NoPlacingAgain | Sabotage::NoJoining | Sabotage::NoReviving)
+            | Break::RecordPassedOver => "P2",
             Break::Rule(
                 Sabotage::NoLaneJump
                 | Sabotage::LaneNotHeld
@@ -71,7 +73,7 @@ impl Break {
                 | Sabotage::BothWithoutReady
                 | Sabotage::OldDiskUnnoticed,
             ) => "P3",
-            Break::Rule(Sabotage::ServeTooSoon) => "P4",
+            Break::Rule(Sabotage::ServeTooSoon | Sabotage::NoStampingAgain) => "P4",
             Break::ExpungeLoses | Break::Rule(Sabotage::FlagsForgotten) => "P5",
             Break::Rule(Sabotage::NoAskingAgain) => "P6",
         }

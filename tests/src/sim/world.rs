@@ -64,8 +64,7 @@ impl World {
         let boxes =
             Side::BOTH.map(|side| SimBox::new(side, SimDisk::new(random.next()), options.broken));
         let weather = Weather::of(&mut random);
-        let mut checks = Checks::default();
-        checks.check_modseqs = options.modseqs;
+        let checks = Checks::default();
         World {
             options,
             seed,

@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 
 use record::{AccountId, Entry, EntryId, MailboxId};
 
-use super::Join;
 use super::messages::entry_row;
+use super::{Join, Stale};
 use crate::apply::joined_id;
 use crate::error::Error;
 use crate::index::Index;
 use crate::keys;
 use crate::naming::{self, account_row, box_row};
-use crate::rows::key_part;
+use crate::rows::{EntryRow, key_part};
 use crate::tables::{Order, Table, Tables};
 
 impl Index {
@@ -34,28 +34,28 @@ impl Index {
     }
 
     /// Up to about `limit` entries that must be stamped again, since a client that was told a higher
-    /// MODSEQ would not ask for their latest change: a record of flags with no flag in it will do.
-    /// (What one entry became comes with it, in this order.) Those of removed accounts are left out, and
-    /// those that are placed again anyway.
+    /// MODSEQ would not ask for their latest change: a record of flags with no flag in it will do. What
+    /// one entry became comes before it, to be stamped by the same box: when the entry itself is stamped,
+    /// nobody knows of the others any more. Those of removed accounts are left out, and those that are
+    /// placed again anyway.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn overtaken_modseqs(&self, limit: usize) -> Result<Vec<(MailboxId, EntryId)>, Error> {
+    pub fn overtaken_modseqs(&self, limit: usize) -> Result<Vec<Stale>, Error> {
         self.read(|tables| {
-            let mut entries = Vec::new();
+            let mut all = Vec::new();
             by_mailbox(tables, Table::Stale, limit, &mut |mailbox, entry| {
                 let row = entry_row(tables, entry)?.unwrap_or_default();
                 if row.place.as_ref().is_some_and(|place| place.overtaken) {
-                    return Ok(entries.len());
+                    return Ok(all.len());
                 }
-                for heir in &row.became {
-                    let place = entry_row(tables, *heir)?.and_then(|row| row.place);
-                    entries.extend(place.map(|place| (place.entry.mailbox, *heir)));
-                }
+                let mut entries = heirs(tables, &row)?;
                 entries.push((mailbox, entry));
-                Ok(entries.len())
+                let orderer = box_row(tables, entries[0].0)?.account();
+                all.extend(orderer.map(|orderer| Stale { orderer, entries }));
+                Ok(all.len())
             })?;
-            Ok(entries)
+            Ok(all)
         })
     }
 
@@ -112,6 +112,23 @@ impl Index {
     }
 }
 
+/// What an entry became, at last and on the way: each before that from which it came.
+fn heirs(tables: &dyn Tables, row: &EntryRow) -> Result<Vec<(MailboxId, EntryId)>, Error> {
+    let mut heirs = Vec::new();
+    let mut done = BTreeSet::new();
+    let mut next: Vec<EntryId> = row.became.iter().copied().collect();
+    while let Some(heir) = next.pop() {
+        if !done.insert(heir) {
+            continue;
+        }
+        let row = entry_row(tables, heir)?.unwrap_or_default();
+        heirs.extend(row.place.as_ref().map(|place| (place.entry.mailbox, heir)));
+        next.extend(row.became);
+    }
+    heirs.reverse();
+    Ok(heirs)
+}
+
 fn unsettled(tables: &dyn Tables) -> Result<Vec<AccountId>, Error> {
     let mut accounts = Vec::new();
     tables.under(Table::Unsettled, &[], &mut |key, _| {
@@ -144,8 +161,9 @@ fn moves(
         let Some(place) = row.place else { continue };
         let root = row.root.unwrap_or(id);
         let mut number = 0;
-        // It may have been there before, and come back.
-        while entry_row(tables, joined_id(root, to, number))?.is_some() {
+        // It may have been there before, left with its mailbox, and come back. Where it is there still, by
+        // another way, the two are one again; where it was expunged meanwhile, so is this one.
+        while entry_row(tables, joined_id(root, to, number))?.is_some_and(|row| row.has_left()) {
             number += 1;
         }
         let entry = joined_id(root, to, number);

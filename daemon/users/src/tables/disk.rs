@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Rows, Table, Tables, Visit};
 use crate::error::Error;
-use crate::limits::STORE_CACHE_BYTES;
+use crate::limits::{LOCK_PAUSE, LOCK_TRIES, STORE_CACHE_BYTES};
 
 pub(crate) struct Disk {
     // Before the lock: dropped first.
@@ -122,12 +122,12 @@ fn open_watched(path: &Path) -> Result<sled::Db, Error> {
 fn open_folder(path: &Path) -> Result<sled::Db, Error> {
     delete_half_made_snapshots(path)?;
     let new = !path.join("db").exists();
-    let database = sled::Config::new()
+    let config = sled::Config::new()
         .path(path)
         .cache_capacity(STORE_CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
-        .flush_every_ms(None)
-        .open()?;
+        .flush_every_ms(None);
+    let database = open_unlocked(&config)?;
     if new {
         for part in ["db", "conf", "blobs", ""] {
             sync(&path.join(part), File::sync_all)?;
@@ -136,6 +136,23 @@ fn open_folder(path: &Path) -> Result<sled::Db, Error> {
     }
     Ok(database)
 }
+
+/// Nobody else has the store open, says the lock beside it. So sled finds its own lock taken only while some
+/// child process, forked as the store was last open, has not come to its exec: waited for, not taken for damage.
+fn open_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
+    for _ in 0..LOCK_TRIES {
+        match config.open() {
+            Err(sled::Error::Io(error)) if error.to_string().starts_with(LOCKED) => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
+}
+
+/// How sled begins what it says then.
+const LOCKED: &str = "could not acquire lock";
 
 fn delete_half_made_snapshots(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::File { path: path.to_owned(), source };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use journal::SimDisk;
 use mailbox::Index;
 use node::core::Core;
-use record::{AccountId, EntryId, Side};
+use record::{AccountId, EntryId, MailboxId, Side};
 
 use super::log_facts::LogFacts;
 use super::{Broken, View};
@@ -29,20 +29,16 @@ pub fn vanished(view: &View<'_>, index: &Index, entries: &[EntryId]) -> Result<B
 /// Reads every message at both boxes, byte for byte.
 pub fn check(world: &World) -> Result<Broken, String> {
     let mut broken = Broken::new();
-    let mut facts = None;
     for side in Side::BOTH {
         let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
+        let facts = LogFacts::of(core.log())?;
         let found = Found::at(core, side, &mut broken)?;
-        broken.extend(found.doubled(world, side));
+        broken.extend(found.doubled(world, &facts, side));
         for (entry, (placed, _)) in &world.clients.placed {
             let is_there = found.entries.get(entry) == Some(&placed.number);
             if is_there || world.clients.asked_removed.contains(&placed.account) {
                 continue;
             }
-            if facts.is_none() {
-                facts = Some(LogFacts::of(core.log())?);
-            }
-            let Some(facts) = &facts else { continue };
             let known = core.index().entry(*entry).map_err(|e| e.to_string())?;
             let expunged = known.is_some_and(|state| state.expunged);
             if !expunged || !facts.may_be_gone(world, side, *entry)? {
@@ -58,7 +54,8 @@ pub fn check(world: &World) -> Result<Broken, String> {
 #[derive(Default)]
 struct Found {
     entries: BTreeMap<EntryId, u64>,
-    times: BTreeMap<(u64, AccountId), u64>,
+    /// In each household: accounts of one address are one.
+    copies: BTreeMap<(u64, AccountId), Vec<(EntryId, MailboxId)>>,
 }
 
 impl Found {
@@ -74,18 +71,27 @@ impl Found {
                 if found.entries.insert(row.entry, number).is_some() {
                     broken.push(format!("P1: {:?} is there twice at {side}", row.entry));
                 }
-                *found.times.entry((number, mailbox.account)).or_default() += 1;
+                let copies = found.copies.entry((number, mailbox.owner)).or_default();
+                copies.push((row.entry, mailbox.id));
             }
         }
         Ok(found)
     }
 
-    fn doubled(&self, world: &World, side: Side) -> Broken {
-        let often = self.times.iter().filter(|(_, times)| **times > 1);
+    /// A client's copies are no fault. Nor are those that came of one entry, when both sides of a split
+    /// joined its mailbox to another, and those two were given different names.
+    fn doubled(&self, world: &World, facts: &LogFacts, side: Side) -> Broken {
+        let often = self.copies.iter().filter(|(_, copies)| copies.len() > 1);
         often
             .filter(|((number, _), _)| !world.clients.copied.contains(number))
-            .map(|((number, _), times)| {
-                format!("P1: message {number} is there {times} times at {side}")
+            .filter(|(_, copies)| {
+                let roots: BTreeSet<_> =
+                    copies.iter().map(|(entry, _)| facts.root(world, *entry)).collect();
+                let mailboxes: BTreeSet<_> = copies.iter().map(|(_, mailbox)| mailbox).collect();
+                roots.len() > 1 || mailboxes.len() < copies.len()
+            })
+            .map(|((number, _), copies)| {
+                format!("P1: message {number} is there {} times at {side}", copies.len())
             })
             .collect()
     }

@@ -43,21 +43,56 @@ impl LogFacts {
     }
 
     /// May this entry be gone? Only when a client asked for its end, or for the end of a mailbox by a
-    /// writer that held the entry, or when it was moved and that other entry is there or may be gone.
+    /// writer that held the entry, or when it was moved and that other entry is there or may be gone. What
+    /// is said of an entry that it became, as its mailbox was joined to another, is said of it.
     pub fn may_be_gone(&self, world: &World, side: Side, entry: EntryId) -> Result<bool, String> {
-        let clients = &world.clients;
-        if clients.asked_expunged.contains(&entry) || self.went_with_mailbox(world, entry) {
-            return Ok(true);
-        }
         let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
-        // A move never leads back to an entry that was there before.
-        let mut all_moves = BTreeSet::new();
-        for to in self.moved.get(&entry).into_iter().flatten() {
-            let state = core.index().entry(*to).map_err(|e| e.to_string())?;
-            let alive = state.is_some_and(|state| !state.expunged);
-            all_moves.insert(alive || self.may_be_gone(world, side, *to)?);
+        let is_alive = |entry| -> Result<bool, String> {
+            let state = core.index().entry(entry).map_err(|e| e.to_string())?;
+            Ok(state.is_some_and(|state| !state.expunged))
+        };
+        let asked = &world.clients.asked_expunged;
+        for one in self.all_of(world, entry) {
+            if asked.contains(&one) || self.went_with_mailbox(world, one) || is_alive(one)? {
+                return Ok(true);
+            }
+            let moved = self.moved.get(&one).into_iter().flatten();
+            for to in moved.filter(|to| world.clients.asked_placed.contains(to)) {
+                // A client's move never leads back to an entry that was there before.
+                if is_alive(*to)? || self.may_be_gone(world, side, *to)? {
+                    return Ok(true);
+                }
+            }
         }
-        Ok(all_moves.contains(&true) && !all_moves.contains(&false))
+        Ok(false)
+    }
+
+    /// The entry, and what it became as its mailbox was joined to others: by moves that no client asked for.
+    pub fn all_of(&self, world: &World, entry: EntryId) -> BTreeSet<EntryId> {
+        let mut heirs = BTreeSet::from([entry]);
+        let mut next = vec![entry];
+        while let Some(from) = next.pop() {
+            for to in self.moved.get(&from).into_iter().flatten() {
+                if !world.clients.asked_placed.contains(to) && heirs.insert(*to) {
+                    next.push(*to);
+                }
+            }
+        }
+        heirs
+    }
+
+    /// The entry that became this one as its mailbox was joined to another, or this one.
+    pub fn root(&self, world: &World, entry: EntryId) -> EntryId {
+        let is_asked = |entry: &EntryId| world.clients.asked_placed.contains(entry);
+        let mut root = entry;
+        while !is_asked(&root) {
+            let from = self.moved.iter().find(|(_, to)| to.contains(&root));
+            match from {
+                Some((from, _)) => root = *from,
+                None => break,
+            }
+        }
+        root
     }
 
     fn went_with_mailbox(&self, world: &World, entry: EntryId) -> bool {

@@ -4,9 +4,9 @@
 //! | promise | all the time | at the end |
 //! |---|---|---|
 //! | P1 durability | nothing that was shown is unknown | every acknowledged thing is there, byte for byte, once |
-//! | P2 convergence | | journals, index and users equal; nothing hidden |
+//! | P2 convergence | | journals, index and users equal; nothing hidden, nothing left to do |
 //! | P3 identity | one entry for each UID that was ever shown; UIDVALIDITY stays | |
-//! | P4 UIDNEXT | nothing new below the UIDNEXT told; UIDNEXT and MODSEQ never fall | |
+//! | P4 UIDNEXT | nothing new below the UIDNEXT told; UIDNEXT and MODSEQ never fall | a client that goes by MODSEQ knows all |
 //! | P5 resurrection | what was seen going stays away | what was expunged is gone; flags are as asked |
 //! | P6 liveness | | both boxes serve in `both` and owe nobody an answer |
 
@@ -37,7 +37,6 @@ pub(super) type Broken = Vec<String>;
 pub struct Checks {
     /// This box has begun to show what it holds: look at all of it.
     look_at_all: [bool; 2],
-    pub check_modseqs: bool,
     history: History,
     identity: identity::Identity,
     uidnext: uidnext::UidNext,
@@ -82,9 +81,7 @@ impl Checks {
             broken.extend(durability::vanished(&view, core.index(), &vanished)?);
             broken.extend(self.identity.observe(&view));
             broken.extend(self.uidnext.observe(&view));
-            if self.check_modseqs {
-                broken.extend(self.modseq.observe(&view));
-            }
+            self.modseq.observe(&view);
             broken.extend(self.resurrection.observe(&view, core.index(), &vanished)?);
         }
         verdict(broken)
@@ -109,6 +106,7 @@ pub fn at_the_end(world: &World) -> Result<(), String> {
         broken.extend(convergence::check(world)?);
         broken.extend(durability::check(world)?);
         broken.extend(resurrection::check(world)?);
+        broken.extend(world.checks.modseq.check(world)?);
     }
     verdict(broken)
 }

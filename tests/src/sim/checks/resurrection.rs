@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use journal::SimDisk;
 use mailbox::Index;
-use record::{EntryId, Side};
+use node::core::Core;
+use record::{EntryId, Flag, Side};
 
+use super::log_facts::LogFacts;
 use super::{Broken, View};
 use crate::sim::world::{World, at};
 
@@ -43,29 +46,48 @@ impl Resurrection {
     }
 }
 
-/// What was acknowledged as expunged is gone; each flag, which nobody set twice, is as it was asked.
+/// What was acknowledged as expunged is gone; each flag, which nobody set twice, is as it was asked. So it
+/// is with what an entry became as its mailbox was joined to another.
 pub fn check(world: &World) -> Result<Broken, String> {
     let mut broken = Broken::new();
     let clients = &world.clients;
     for side in Side::BOTH {
         let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
-        let entry = |id: EntryId| core.index().entry(id).map_err(|e| e.to_string());
+        let facts = LogFacts::of(core.log())?;
+        let living = |id: &EntryId| living(core, &facts.all_of(world, *id));
         for id in clients.expunged.keys() {
-            if entry(*id)?.is_some_and(|state| !state.expunged) {
-                broken.push(format!("P5: {id:?} was expunged and is back at {side}"));
+            for (one, _) in living(id)? {
+                broken.push(format!("P5: {id:?} was expunged and is back as {one:?} at {side}"));
             }
         }
         for (id, flag) in clients.flags_set.keys() {
-            let set = entry(*id)?.is_none_or(|e| e.expunged || e.flags.contains(flag));
-            if !set && !clients.asked_cleared.contains(&(*id, flag.clone())) {
-                broken.push(format!("P5: {id:?} lost its flag {flag} at {side}"));
+            let all = facts.all_of(world, *id);
+            let cleared = |one: &EntryId| clients.asked_cleared.contains(&(*one, flag.clone()));
+            if all.iter().any(cleared) {
+                continue;
+            }
+            for (one, _) in living(id)?.into_iter().filter(|(_, has)| !has.contains(flag)) {
+                broken.push(format!("P5: {id:?} lost its flag {flag} as {one:?} at {side}"));
             }
         }
         for (id, flag) in clients.flags_cleared.keys() {
-            if entry(*id)?.is_some_and(|e| !e.expunged && e.flags.contains(flag)) {
-                broken.push(format!("P5: {id:?} got its flag {flag} back at {side}"));
+            for (one, _) in living(id)?.into_iter().filter(|(_, has)| has.contains(flag)) {
+                broken.push(format!("P5: {id:?} got its flag {flag} back as {one:?} at {side}"));
             }
         }
     }
     Ok(broken)
+}
+
+/// Those that are not expunged, with their flags.
+fn living(
+    core: &Core<SimDisk>,
+    entries: &BTreeSet<EntryId>,
+) -> Result<Vec<(EntryId, Vec<Flag>)>, String> {
+    let mut living = Vec::new();
+    for id in entries {
+        let state = core.index().entry(*id).map_err(|e| e.to_string())?;
+        living.extend(state.filter(|state| !state.expunged).map(|state| (*id, state.flags)));
+    }
+    Ok(living)
 }

@@ -43,8 +43,8 @@ fn look(world: &mut World, side: Side) -> Result<Option<Seen>, String> {
     let Some(account) = world.random.pick(&world.clients.accounts).cloned() else {
         return Ok(None);
     };
-    let mailboxes = core.index().mailboxes(account.id).map_err(|e| e.to_string())?;
-    let here = match mailboxes.iter().find(|mailbox| mailbox.id == account.inbox) {
+    let mailboxes = core.index().household(account.id).map_err(|e| e.to_string())?;
+    let here = match mailboxes.iter().find(|mailbox| mailbox.name == "INBOX") {
         Some(inbox) if world.random.permille(600) => inbox.clone(),
         _ => match world.random.pick(&mailboxes).cloned() {
             Some(mailbox) => mailbox,
@@ -86,7 +86,8 @@ fn change_message(
     row: Row,
     number: u64,
 ) -> Option<(Wish, Asked)> {
-    let (account, mailbox) = (seen.account.id, seen.here.id);
+    // Of one household's mailboxes each is ordered by the home of its own account.
+    let (account, mailbox) = (seen.here.account, seen.here.id);
     Some(match random.below(10) {
         0..3 => {
             clients.asked_expunged.insert(row.entry);
@@ -109,9 +110,11 @@ fn change_message(
         }
         kind => {
             clients.copied.insert(number);
+            let target = random.pick(&seen.mailboxes)?;
+            let account = target.account;
             let to = Entry {
                 entry: EntryId(random.id()),
-                mailbox: random.pick(&seen.mailboxes)?.id,
+                mailbox: target.id,
                 body: row.body,
                 internal_date_s: row.internal_date_s,
                 flags: row.flags.clone(),
@@ -133,11 +136,15 @@ fn change_mailbox(
     random: &mut Random,
     seen: &Seen,
 ) -> Option<(Wish, Asked)> {
-    let account = seen.account.id;
+    let account = seen.here.owner;
     let name = (*random.pick(&NAMES)?).to_owned();
     let free = seen.mailboxes.iter().all(|mailbox| mailbox.name != name);
-    let others: Vec<MailboxId> =
-        seen.mailboxes.iter().map(|m| m.id).filter(|id| *id != seen.account.inbox).collect();
+    let others: Vec<(AccountId, MailboxId)> = seen
+        .mailboxes
+        .iter()
+        .filter(|mailbox| mailbox.name != "INBOX")
+        .map(|mailbox| (mailbox.account, mailbox.id))
+        .collect();
     Some(match random.below(10) {
         0..4 if free => {
             let mailbox = MailboxId(random.id());
@@ -146,11 +153,11 @@ fn change_mailbox(
             (wish, Asked::Mailbox(mailbox))
         }
         4..6 if free => {
-            let mailbox = *random.pick(&others)?;
+            let (account, mailbox) = *random.pick(&others)?;
             (Wish::RenameMailbox { account, mailbox, name }, Asked::Other)
         }
         6..8 => {
-            let mailbox = *random.pick(&others)?;
+            let (account, mailbox) = *random.pick(&others)?;
             clients.asked_deleted.insert(mailbox);
             (Wish::DeleteMailbox { account, mailbox }, Asked::Other)
         }
@@ -195,14 +202,16 @@ fn change_pair(
 }
 
 pub(super) fn new_account(random: &mut Random, home: Side, name: String) -> (Account, Wish) {
-    let account =
-        Account { id: AccountId(random.id()), inbox: MailboxId(random.id()), first: false };
+    let account = Account { id: AccountId(random.id()), first: false };
     let wish = Wish::CreateAccount {
         account: account.id,
         address: format!("{name}@example.test"),
         home,
         password_hash: String::new(),
-        mailboxes: vec![(account.inbox, "INBOX".into()), (MailboxId(random.id()), "Other".into())],
+        mailboxes: vec![
+            (MailboxId(random.id()), "INBOX".into()),
+            (MailboxId(random.id()), "Other".into()),
+        ],
         uid_validity: 7,
     };
     (account, wish)

@@ -1,5 +1,8 @@
 //! New mail: one message for one account or several, and APPEND into any mailbox.
 
+use std::collections::BTreeMap;
+
+use mailbox::Mailbox;
 use node::body::Body;
 use node::core::{Answer, Input, Place};
 use record::{EntryId, RequestId, Side};
@@ -13,36 +16,41 @@ impl Clients {
         let one = &world.boxes[at(side)];
         let (Some(core), true) = (&one.core, one.is_serving()) else { return Ok(()) };
         let World { clients, random, .. } = world;
-        let mut accounts = Vec::new();
+        // Each address once, whoever of its accounts is asked.
+        let mut inboxes = BTreeMap::new();
         for account in &clients.accounts {
-            if core.users().account(account.id).map_err(|e| e.to_string())?.is_some() {
-                accounts.push(account.clone());
+            if core.users().account(account.id).map_err(|e| e.to_string())?.is_none() {
+                continue;
             }
+            let inbox = core.index().household_by_name(account.id, "INBOX");
+            let inbox = inbox.map_err(|e| e.to_string())?;
+            inboxes.extend(inbox.map(|inbox| (inbox.owner, inbox)));
         }
+        let mut targets: Vec<Mailbox> = inboxes.into_values().collect();
         if random.permille(800)
-            && let Some(one) = random.pick(&accounts).cloned()
+            && let Some(one) = random.pick(&targets).cloned()
         {
-            accounts = vec![one];
+            targets = vec![one];
         }
         if random.permille(200)
-            && let [account] = &mut accounts[..]
+            && let [target] = &mut targets[..]
         {
-            let mailboxes = core.index().mailboxes(account.id).map_err(|e| e.to_string())?;
-            account.inbox = random.pick(&mailboxes).map_or(account.inbox, |mailbox| mailbox.id);
+            let mailboxes = core.index().household(target.owner).map_err(|e| e.to_string())?;
+            *target = random.pick(&mailboxes).unwrap_or(target).clone();
         }
         clients.deliveries += 1;
         let number = clients.deliveries;
         let mut places = Vec::new();
-        for account in &accounts {
+        for target in &targets {
             let request = RequestId(random.id());
             let entry = EntryId(random.id());
-            let placed = Placed { number, account: account.id, entry };
+            let placed = Placed { number, account: target.account, entry };
             clients.note(request, Asked::Place(placed));
             clients.waiting[at(side)].insert(request);
             places.push(Place {
                 request,
-                account: account.id,
-                mailbox: account.inbox,
+                account: target.account,
+                mailbox: target.id,
                 entry,
                 internal_date_s: 0,
                 flags: Vec::new(),
@@ -50,7 +58,7 @@ impl Clients {
         }
         world.counts.deliveries += 1;
         world.tell(|| {
-            let to: Vec<_> = accounts.iter().map(|a| format!("{:.4x}", a.inbox.0 >> 112)).collect();
+            let to: Vec<_> = targets.iter().map(|m| format!("{:.4x}", m.id.0 >> 112)).collect();
             format!("{side} gets message {number} for {}", to.join(", "))
         });
         let mixed_up = world.options.broken == Some(Break::BodyMixedUp) && number % 7 == 6;
