@@ -41,6 +41,9 @@ pub enum Input {
     },
     /// The store on this box's disk may serve alone: it has joined once (§5 "view alone").
     StoreMayServe(bool),
+    /// The link says that the peer's disk holds the pair's mail, and this one never joined: what pairing
+    /// said of the first box holds no more.
+    PeerHasTheMail,
     /// The last view in this box's log is its own `alone`: it holds all that was ever acknowledged, so
     /// after a restart it waits 5 s for the peer and not `cold_start_wait`.
     StoreWasAlone,

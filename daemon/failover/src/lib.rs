@@ -210,6 +210,7 @@ impl Failover {
             Input::Replica(state) => self.replica_is(now, state),
             Input::Syncs { waiting, synced } => self.view.syncs(now, waiting, synced),
             Input::StoreMayServe(may) => self.view.store_may_serve = may,
+            Input::PeerHasTheMail => self.leave_to_the_peer(now),
             Input::StoreWasAlone => self.view.was_alone = true,
             Input::Listener(listener) => self.link.own_listener = Some(listener),
             Input::Admin(wish) => self.admin(now, wish),

@@ -4,7 +4,8 @@
 //! heartbeat carries a number and a rank, and it goes alone only when the peer's heartbeat yields to that
 //! number, or when the peer, for `dead_after`, did not hear it. Whoever yields has stepped out of its view
 //! first, given its addresses, and ended the session. Of two claims the higher rank stands: rather the
-//! box that was in `both`, rather the one that clients reach, rather side a. A box that is alone
+//! box whose disk has joined the pair once (it never yields to one whose disk has not), rather the one
+//! that was in `both`, rather the one that clients reach, rather side a. A box that is alone
 //! and healthy yields to nobody; the claimant hears that and steps back itself.
 
 use std::time::{Duration, Instant};
@@ -52,6 +53,9 @@ pub(crate) struct Claim {
     why: Why,
     since: Instant,
 }
+
+/// What a disk that has joined adds to the rank of a claim: more than all else together.
+const RANK_JOINED: u8 = 8;
 
 impl ViewState {
     pub(crate) fn new(now: Instant, first_may_serve: bool) -> ViewState {
@@ -197,6 +201,15 @@ impl Failover {
         }
     }
 
+    /// This disk is being filled: it serves nobody before it has joined.
+    pub(crate) fn leave_to_the_peer(&mut self, now: Instant) {
+        self.view.first_may_serve = false;
+        self.view.was_alone = false;
+        if self.view.standing == Standing::Alone && !self.view.store_may_serve {
+            self.step_back(now, words::LEFT_BEHIND, words::PEER_HAS_MAIL);
+        }
+    }
+
     /// After each heartbeat.
     pub(crate) fn peer_said(&mut self) {
         if self.peer.standing() == Standing::Both {
@@ -314,8 +327,9 @@ impl Failover {
             return;
         }
         let serves_alone = self.view.standing == Standing::Alone && self.view.healthy;
+        let knows_more = self.view.store_may_serve && theirs.rank < RANK_JOINED;
         let outranked = self.view.claim.as_ref().is_none_or(|own| own.told.rank < theirs.rank);
-        if serves_alone || !outranked {
+        if serves_alone || knows_more || !outranked {
             return;
         }
         self.view.yields = Some(theirs.number);
@@ -349,7 +363,11 @@ impl Failover {
     fn rank(&self) -> u8 {
         let was_in_both = self.view.standing == Standing::Both;
         let serves = self.reach.settled() && self.view.willing;
-        4 * u8::from(was_in_both) + 2 * u8::from(serves) + u8::from(self.config.side == Side::A)
+        let joined = RANK_JOINED * u8::from(self.view.store_may_serve);
+        joined
+            + 4 * u8::from(was_in_both)
+            + 2 * u8::from(serves)
+            + u8::from(self.config.side == Side::A)
     }
 
     fn go_alone(&mut self, now: Instant, why: Why) {

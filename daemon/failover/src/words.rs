@@ -6,6 +6,7 @@ pub(crate) const JOINED: &str = "they hold the same mail and write each message 
 pub(crate) const ADMIN: &str = "you asked for it";
 pub(crate) const LEFT_BEHIND: &str = "This box steps back";
 pub(crate) const PEER_ALONE: &str = "the other box went on alone; this one joins it again";
+pub(crate) const PEER_HAS_MAIL: &str = "the other box holds the pair's mail, this one does not yet";
 pub(crate) const YIELDED: &str = "This box lets the other one go on alone";
 pub(crate) const PEER_CLAIMS: &str = "the other box asked for it; this one joins it again";
 pub(crate) const PAUSED: &str =

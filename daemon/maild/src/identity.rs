@@ -6,6 +6,7 @@
 //! | `peer.pin` | SHA-256 of the peer's certificate, in hex, from the first session on |
 //! | `joined` | exists once this disk has been in the view `both` |
 //! | `alone` | exists while this box's last view is `alone` |
+//! | `copying` | exists while this disk, which never joined, is filled by a peer whose disk did |
 
 use std::fs;
 use std::io::Write;
@@ -103,21 +104,47 @@ impl Identity {
         self.directory.join("alone").exists()
     }
 
+    /// May this box serve alone after a start? Once it has joined; before that the first of a pair may,
+    /// and a box that did so already, but none that knows of a peer with the pair's mail.
+    #[must_use]
+    pub fn may_serve_alone(&self, first: bool) -> bool {
+        self.has_joined() || ((first || self.was_alone()) && !self.is_copying())
+    }
+
+    fn is_copying(&self) -> bool {
+        self.directory.join("copying").exists()
+    }
+
+    /// Keeps in mind that the peer holds the pair's mail, and this disk does not yet.
+    ///
+    /// # Errors
+    /// When the mark cannot be written.
+    pub fn mark_copying(&self) -> Result<()> {
+        if self.has_joined() || self.is_copying() {
+            return Ok(());
+        }
+        write(&self.directory.join("copying"), b"", 0o644)
+    }
+
     /// Keeps in mind which view this box has come into.
     ///
     /// # Errors
     /// When a mark cannot be written or removed.
     pub fn mark_view(&self, both: bool) -> Result<()> {
-        let (joined, alone) = (self.directory.join("joined"), self.directory.join("alone"));
+        let [joined, alone, copying] =
+            ["joined", "alone", "copying"].map(|f| self.directory.join(f));
         if both && !joined.exists() {
             write(&joined, b"", 0o644)?;
         }
         if !both && !alone.exists() {
             write(&alone, b"", 0o644)?;
         }
-        if both && alone.exists() {
-            fs::remove_file(&alone)?;
-            fs::File::open(&self.directory)?.sync_all()?;
+        // Alone while it was being filled: by the admin's word, which goes on holding.
+        for over in [Some(copying), both.then_some(alone)].into_iter().flatten() {
+            if over.exists() {
+                fs::remove_file(&over)?;
+                fs::File::open(&self.directory)?.sync_all()?;
+            }
         }
         Ok(())
     }
@@ -201,6 +228,23 @@ mod tests {
         assert!(one.check_proof("a", b"session 2", &proof).is_err());
         let other = Identity::open(&directory, "another token of a pair").unwrap();
         assert!(other.check_proof("a", b"session 1", &proof).is_err());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn who_may_serve_alone() {
+        let (directory, one) = identity("alone");
+        assert!(one.may_serve_alone(true), "the first of a pair");
+        assert!(!one.may_serve_alone(false), "a new disk");
+        one.mark_copying().unwrap();
+        assert!(!one.may_serve_alone(true), "its peer holds the pair's mail");
+        one.mark_view(false).unwrap();
+        assert!(one.may_serve_alone(false), "the admin forced it, and it goes on after a restart");
+        one.mark_copying().unwrap();
+        assert!(!one.may_serve_alone(true), "until it hears its peer again");
+        one.mark_view(true).unwrap();
+        one.mark_copying().unwrap();
+        assert!(one.may_serve_alone(false), "it has joined");
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -146,6 +146,9 @@ impl Link {
         let peer = greeting.side.to_string();
         self.identity.check_proof(&peer, &exporter, &greeting.proof)?;
         self.identity.pin(&certificate, greeting.hello.blank)?;
+        if !greeting.hello.blank {
+            self.identity.mark_copying()?;
+        }
         Ok(greeting.hello)
     }
 

@@ -100,15 +100,17 @@ async fn run(args: Args) -> Result<()> {
         .with_context(|| format!("reading the site file {:?}", args.site))?;
     let site = Arc::new(Site::parse(&text)?);
     let identity = Arc::new(Identity::open(&args.data.join("identity"), site.pair_token.reveal())?);
-    let blank = !site.first && !identity.has_joined();
+    let blank = !identity.has_joined();
+    let may_serve_alone = identity.may_serve_alone(site.first);
     let config = node::shell::Config {
         side: record_side(site.side),
         directory: args.data.join("mail"),
         blank,
+        may_serve_alone,
     };
     let running = tokio::task::spawn_blocking(move || node::shell::start(&config)).await??;
     let node = running.handle.clone();
-    tracing::info!(side = %site.side, blank, version = VERSION, "maild is up");
+    tracing::info!(side = %site.side, blank, may_serve_alone, version = VERSION, "maild is up");
 
     let first = PairCertificate::self_signed(vec![site.hostname.clone()])?;
     let client_tls = ClientTls::new(&first)?;
@@ -121,7 +123,7 @@ async fn run(args: Args) -> Result<()> {
     let watch = WatchParts {
         site: site.clone(),
         local: args.link.zip(args.peer),
-        blank,
+        first_may_serve: blank && may_serve_alone,
         node: node.clone(),
         identity: identity.clone(),
         link_peer,

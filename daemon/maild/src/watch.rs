@@ -51,7 +51,8 @@ pub struct WatchParts {
     pub site: Arc<Site>,
     /// Two processes on one machine: this one's place and the other's.
     pub local: Option<(SocketAddr, SocketAddr)>,
-    pub blank: bool,
+    /// The disk never joined, and may serve alone all the same.
+    pub first_may_serve: bool,
     pub node: Handle,
     pub identity: Arc<Identity>,
     pub link_peer: watch::Sender<Option<SocketAddr>>,
@@ -99,7 +100,7 @@ impl WatchParts {
                 // Whoever asked waits for it.
                 let _ = started.send(Ok(names));
                 let watch = Watch {
-                    failover: failover(&self.site, self.blank),
+                    failover: failover(&self.site, self.first_may_serve),
                     key: Key::new(self.identity.shared_key("heartbeat")),
                     ports,
                     pulse,
@@ -121,7 +122,7 @@ impl WatchParts {
     }
 }
 
-fn failover(site: &Site, blank: bool) -> Failover {
+fn failover(site: &Site, first_may_serve: bool) -> Failover {
     let side = match site.side {
         control::Side::A => Side::A,
         control::Side::B => Side::B,
@@ -130,7 +131,7 @@ fn failover(site: &Site, blank: bool) -> Failover {
     config.dead_after = Duration::from_millis(site.timing.dead_after_ms);
     config.commit_wait = config.dead_after;
     config.cold_start_wait = Duration::from_millis(site.timing.cold_start_wait_ms);
-    config.first_boot_may_serve = !blank;
+    config.first_boot_may_serve = first_may_serve;
     config.has_gateway = matches!(
         (site.lan.gateway, site.lan.address.address),
         (Some(IpAddr::V4(_)), IpAddr::V4(_))
@@ -163,7 +164,7 @@ impl Watch {
         let mut progress = self.parts.node.progress();
         self.feed(Input::Listener(self.ports.listener())).await;
         self.feed(Input::StoreMayServe(!progress.blank)).await;
-        if self.parts.identity.was_alone() {
+        if self.parts.identity.was_alone() && progress.may_serve_alone {
             self.feed(Input::StoreWasAlone).await;
         }
         loop {
@@ -197,6 +198,9 @@ impl Watch {
             }
             // A session makes `joining` of `no session` without a change of the view.
             let now = self.parts.node.progress();
+            if progress.may_serve_alone && !now.may_serve_alone {
+                self.feed(Input::PeerHasTheMail).await;
+            }
             if now.in_session != progress.in_session || now.blank != progress.blank {
                 self.feed(Input::StoreMayServe(!now.blank)).await;
                 self.feed(Input::Replica(self.replica_state())).await;
@@ -285,7 +289,7 @@ impl Watch {
             Output::Probe(side) => self.ports.probe(side),
             Output::GoAlone { why } => {
                 tracing::info!(why = why.text(), "this box goes on alone");
-                let _ = self.parts.node.go_alone().await;
+                let _ = self.parts.node.go_alone(why == failover::Why::Admin).await;
             }
             Output::EndSession => {
                 let _ = self.parts.node.end_session().await;

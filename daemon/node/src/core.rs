@@ -43,7 +43,10 @@ pub enum Input {
     Applied {
         end: u64,
     },
-    GoAlone,
+    /// `forced`: the admin's word, whatever the disk lacks.
+    GoAlone {
+        forced: bool,
+    },
     EndSession,
     WallClock {
         unix_ms: u64,
@@ -126,8 +129,10 @@ pub struct Start {
     /// Drawn at random for this start.
     pub incarnation: u128,
     pub unix_ms: u64,
-    /// The disk has never joined its pair, and pairing did not mark it as the first.
+    /// The disk has never joined its pair.
     pub blank: bool,
+    /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
+    pub may_serve_alone: bool,
 }
 
 impl<D: Disk> Core<D> {
@@ -147,7 +152,9 @@ impl<D: Disk> Core<D> {
         let clock = latest_clock(&log, start.side);
         let me = Writer { side: start.side, incarnation: start.incarnation };
         let vector = log.vector();
-        let recovered = Recovered { vector, end, committed: applied, clock, blank: start.blank };
+        let Start { blank, may_serve_alone, .. } = *start;
+        let recovered =
+            Recovered { vector, end, committed: applied, clock, blank, may_serve_alone };
         let mut replica = Replica::new(me, recovered);
         for row in log.scan(Position(applied)) {
             let (_, record) = row?;
@@ -190,7 +197,7 @@ impl<D: Disk> Core<D> {
             Input::Link(message) => self.link_message(now, message),
             Input::Synced { end } => self.replica(now, replica::Input::Synced { end }),
             Input::Applied { end } => self.applied(now, end),
-            Input::GoAlone => self.replica(now, replica::Input::GoAlone),
+            Input::GoAlone { forced } => self.replica(now, replica::Input::GoAlone { forced }),
             Input::EndSession => self.replica(now, replica::Input::EndSession),
             Input::WallClock { unix_ms } => {
                 self.replica(now, replica::Input::WallClock { unix_ms });

@@ -67,7 +67,9 @@ pub struct Progress {
     pub peer_synced: u64,
     pub wishes_waiting: usize,
     pub in_session: bool,
+    /// The disk has never joined its pair.
     pub blank: bool,
+    pub may_serve_alone: bool,
 }
 
 /// Cheap to clone.
@@ -328,12 +330,12 @@ impl Handle {
         self.turn(Turn::LinkDown { session }).await
     }
 
-    /// `failover` says the peer is dead.
+    /// `failover` says the peer is dead; `forced`: the admin says to serve whatever this disk lacks.
     ///
     /// # Errors
     /// [`Error::Stopped`].
-    pub async fn go_alone(&self) -> Result<(), Error> {
-        self.turn(Turn::GoAlone).await
+    pub async fn go_alone(&self, forced: bool) -> Result<(), Error> {
+        self.turn(Turn::GoAlone { forced }).await
     }
 
     /// `failover` says the session must end.

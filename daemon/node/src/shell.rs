@@ -30,8 +30,10 @@ pub struct Config {
     pub side: Side,
     /// Holds `log/`, `index.redb` and `users/`.
     pub directory: PathBuf,
-    /// The disk has never joined its pair, and pairing did not mark it as the first.
+    /// The disk has never joined its pair.
     pub blank: bool,
+    /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
+    pub may_serve_alone: bool,
 }
 
 type Done = oneshot::Sender<Result<(), Error>>;
@@ -70,7 +72,9 @@ pub(crate) enum Turn {
     Applied {
         end: u64,
     },
-    GoAlone,
+    GoAlone {
+        forced: bool,
+    },
     EndSession,
     Tick {
         reply: oneshot::Sender<()>,
@@ -109,12 +113,15 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         incarnation: Handle::new_id(),
         unix_ms: unix_ms(),
         blank: config.blank,
+        may_serve_alone: config.may_serve_alone,
     };
     let core = Core::open(&start, log.clone(), index.clone(), users.clone())?;
     let (turns, inbox) = mpsc::channel(LOOP_QUEUE);
     let (mode_send, mode) = watch::channel(Mode::Starting);
     let (serving_send, serving) = watch::channel(false);
-    let (progress_send, progress) = watch::channel(Progress::default());
+    let Start { blank, may_serve_alone, .. } = start;
+    let begun = Progress { blank, may_serve_alone, ..Progress::default() };
+    let (progress_send, progress) = watch::channel(begun);
     let (changes, _) = broadcast::channel(CHANGES_QUEUE);
     let (comparison, _) = watch::channel(Comparison::default());
     let shared = Arc::new(Shared {
@@ -279,7 +286,7 @@ impl Loop {
                 self.applied = end;
                 self.core.handle(now, Input::Applied { end });
             }
-            Turn::GoAlone => self.core.handle(now, Input::GoAlone),
+            Turn::GoAlone { forced } => self.core.handle(now, Input::GoAlone { forced }),
             Turn::EndSession => self.core.handle(now, Input::EndSession),
             Turn::Tick { reply } => drop(reply.send(())),
             Turn::Tell { message } => {
@@ -337,6 +344,7 @@ impl Loop {
             wishes_waiting: replica.pending(),
             in_session: replica.in_session(),
             blank: replica.blank(),
+            may_serve_alone: replica.may_serve_alone(),
         };
         self.told.progress.send_replace(progress);
     }

@@ -50,6 +50,8 @@ pub struct Recovered {
     pub clock: Clock,
     /// This disk has never joined its pair.
     pub blank: bool,
+    /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
+    pub may_serve_alone: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -82,8 +84,11 @@ pub enum Input {
     Applied {
         end: u64,
     },
-    /// `failover` says: the peer is dead (or to be treated so).
-    GoAlone,
+    /// `failover` says: the peer is dead (or to be treated so). `forced`: the admin says so, whatever
+    /// this disk lacks.
+    GoAlone {
+        forced: bool,
+    },
     /// `failover` says: end the session and commit nothing before the next join.
     EndSession,
     /// Entries whose placement is overtaken: to be placed again by their home.
@@ -145,6 +150,7 @@ pub struct Replica {
     pub(crate) mode: Mode,
     pub(crate) view_number: u64,
     pub(crate) blank: bool,
+    pub(crate) may_serve_alone: bool,
     pub(crate) session: Option<Session>,
     pub(crate) lanes: Lanes,
     /// What the peer may not get yet: lanes were entered, or UIDs burnt.
@@ -219,6 +225,7 @@ impl Replica {
             mode: Mode::Starting,
             view_number: 0,
             blank: recovered.blank,
+            may_serve_alone: recovered.may_serve_alone,
             session: None,
             lanes: Lanes::default(),
             holds: VecDeque::new(),
@@ -265,7 +272,7 @@ impl Replica {
             }
             Input::Synced { end } => self.synced(end, applied),
             Input::Applied { end } => self.overlay.placed.retain(|_, (_, at)| *at >= end),
-            Input::GoAlone => self.go_alone(applied),
+            Input::GoAlone { forced } => self.go_alone(forced, applied),
             Input::EndSession => self.step_back(applied),
             Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
             Input::Work { wish } => self.work(wish, applied),
@@ -301,10 +308,17 @@ impl Replica {
         self.session.is_some()
     }
 
-    /// A disk that has not joined yet may not serve alone.
+    /// This disk has never joined its pair.
     #[must_use]
     pub fn blank(&self) -> bool {
         self.blank
+    }
+
+    /// A disk that never joined may serve alone only as the first of its pair, and only until it hears
+    /// that its peer holds the pair's mail.
+    #[must_use]
+    pub fn may_serve_alone(&self) -> bool {
+        self.may_serve_alone
     }
 
     /// Wishes that wait for their commit.

@@ -16,7 +16,8 @@ pub struct Hello {
     pub held: Vector,
     /// What of it is on its disk.
     pub synced: Vector,
-    /// A new disk that has not joined yet: UIDs that only the lost disk knew must be burnt.
+    /// A disk that has never joined its pair: UIDs that only a lost disk knew must be burnt. Whether it
+    /// may serve alone is no matter here.
     pub blank: bool,
 }
 

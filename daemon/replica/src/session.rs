@@ -5,6 +5,7 @@
 //! | any | hello | forgets the last session; the node streams what the peer lacks, then "caught up" |
 //! | alone | "caught up" | waits until the peer lacks less than `JOIN_TAIL_BYTES` |
 //! | any | hello of a blank or older disk | floors, on this disk before the peer gets anything |
+//! | never joined | hello of a disk that has joined | it may not serve alone any more; out of `alone` |
 //! | any | "caught up", tail small | places nothing more; syncs; "ready" |
 //! | any | "ready" | syncs; with its own "ready" sent it is in `both` |
 //! | both | session lost | waits; commits nothing |
@@ -45,6 +46,7 @@ impl Replica {
     pub(crate) fn session_up(&mut self, peer: &Hello, applied: &dyn Applied) {
         self.session_down(applied);
         self.burn_what_was_lost(peer, applied);
+        self.leave_serving_to(peer);
         self.peer_synced = peer.synced.clone();
         self.known_synced = peer.synced.clone();
         self.synced_told = self.synced_vector.clone();
@@ -90,6 +92,18 @@ impl Replica {
             self.end_session("failover ended it".into());
             self.session_down(applied);
         }
+        if self.mode == Mode::Alone {
+            self.set_mode(Mode::Waiting);
+        }
+    }
+
+    /// A disk that never joined is nothing beside one that did: the first of a pair serves alone only as
+    /// long as it knows of no other history.
+    fn leave_serving_to(&mut self, peer: &Hello) {
+        if !self.blank || peer.blank {
+            return;
+        }
+        self.may_serve_alone = false;
         if self.mode == Mode::Alone {
             self.set_mode(Mode::Waiting);
         }
@@ -207,15 +221,21 @@ impl Replica {
         }
         if session.ready_sent == Step::Done && session.peer_ready == Step::Done {
             self.blank = false;
+            self.may_serve_alone = true;
             self.lanes.clear();
             self.set_mode(Mode::Both);
             self.ask_all(applied);
         }
     }
 
-    pub(crate) fn go_alone(&mut self, applied: &dyn Applied) {
+    pub(crate) fn go_alone(&mut self, forced: bool, applied: &dyn Applied) {
+        if forced && !self.may_serve_alone {
+            // What the missing history has given is not known here: as with a lost disk.
+            self.write_floors(applied);
+            self.may_serve_alone = true;
+        }
         let stopped = self.session.as_ref().is_some_and(Session::stopped_placing);
-        if self.blank || (self.mode == Mode::Alone && !stopped) {
+        if !self.may_serve_alone || (self.mode == Mode::Alone && !stopped) {
             return;
         }
         if self.session.is_some() {

@@ -96,8 +96,8 @@ impl Maild {
         Ok(())
     }
 
-    /// Gives the box a new, blank disk, with a site file that does not call it the first of its pair any more: it is to
-    /// join the survivor.
+    /// Gives the box a new, blank disk. Its site file stays as it is, also that of the first of the pair: it is to join
+    /// the survivor.
     ///
     /// # Errors
     /// When it runs.
@@ -106,9 +106,6 @@ impl Maild {
         let data = self.folder.join("data");
         fs::remove_dir_all(&data)?;
         fs::create_dir(&data)?;
-        let site = fs::read_to_string(self.folder.join("site.toml"))?;
-        let site = Site { first: false, ..Site::parse(&site)? };
-        fs::write(self.folder.join("site.toml"), site.to_toml())?;
         Ok(())
     }
 

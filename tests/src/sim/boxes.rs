@@ -22,6 +22,8 @@ pub struct SimBox {
     pub core: Option<Core<SimDisk>>,
     /// The disk has never joined.
     pub blank: bool,
+    /// It is being filled by a peer whose disk has joined.
+    pub copying: bool,
     /// The disk is an old copy that has not joined since: whoever put it back knows, and lets the box not
     /// serve alone. (A box cannot find out by itself.)
     pub old_copy: bool,
@@ -73,7 +75,8 @@ impl SimBox {
             side,
             disk,
             core: None,
-            blank: false,
+            blank: true,
+            copying: false,
             old_copy: false,
             copy: None,
             session: None,
@@ -95,7 +98,10 @@ impl SimBox {
         let config =
             Config { new_log_id: incarnation, segment_bytes: SEGMENT_BYTES, grow_only: true };
         let (log, _) = Log::open(self.disk.clone(), config)?;
-        let start = Start { side: self.side, incarnation, unix_ms, blank: self.blank };
+        // The site file of side a calls it the first of its pair, also when its disk is replaced.
+        let may_serve_alone = !self.blank || (self.side == Side::A && !self.copying);
+        let blank = self.blank;
+        let start = Start { side: self.side, incarnation, unix_ms, blank, may_serve_alone };
         let index = Arc::new(Index::memory());
         let mut core = Core::open(&start, log, index, Arc::new(Users::memory()))?;
         core.sabotage(self.broken.and_then(Break::in_replica));
@@ -153,7 +159,8 @@ impl SimBox {
 
     /// May its failover send it alone?
     pub fn may_go_alone(&self) -> bool {
-        self.is_up() && !self.blank && !self.old_copy
+        let allowed = self.core.as_ref().is_some_and(|core| core.replica_state().may_serve_alone());
+        allowed && !self.old_copy
     }
 
     pub fn is_up(&self) -> bool {

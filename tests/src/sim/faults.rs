@@ -123,6 +123,7 @@ impl World {
         let disk = journal::SimDisk::new(self.random.next());
         let one = self.side_box(side);
         (one.disk, one.blank, one.old_copy, one.copy) = (disk, true, false, None);
+        one.copying = false;
         one.full_until = 0;
         self.clients.disk_lost(side, 0);
         self.checks.disk_lost(side);
@@ -210,7 +211,7 @@ impl World {
             let one = &self.boxes[at(side)];
             if one.may_go_alone() && !self.is_paused(side) && one.mode() != Some(Mode::Alone) {
                 self.tell(|| format!("{side} goes on alone"));
-                self.give(side, Input::GoAlone)?;
+                self.give(side, Input::GoAlone { forced: false })?;
             }
         }
         Ok(())
@@ -220,7 +221,7 @@ impl World {
         let one = &self.boxes[at(side)];
         if one.may_go_alone() && one.mode() != Some(Mode::Alone) && !self.is_paused(side) {
             self.note(Fault::FalseAlarm, || format!("{side} declares its peer dead"));
-            return self.give(side, Input::GoAlone);
+            return self.give(side, Input::GoAlone { forced: false });
         }
         Ok(())
     }

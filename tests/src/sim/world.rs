@@ -170,7 +170,7 @@ impl World {
                     one.both_since = None;
                     if mode == Mode::Both {
                         one.both_since = Some(asked);
-                        (one.blank, one.old_copy) = (false, false);
+                        (one.blank, one.old_copy, one.copying) = (false, false, false);
                     }
                 }
                 Output::Serving => self.checks.observe_later(side),
@@ -297,6 +297,7 @@ impl World {
             let one = self.side_box(side);
             one.session = Some(session);
             one.peer_told = peer.synced.clone();
+            one.copying |= one.blank && !peer.blank;
             self.give(side, Input::LinkUp { peer })?;
         }
         Ok(())
@@ -328,7 +329,7 @@ impl World {
         if silent && one.may_go_alone() && one.mode() != Some(Mode::Alone) {
             self.counts.takeovers += 1;
             self.tell(|| format!("{side} takes over"));
-            return self.give(side, Input::GoAlone);
+            return self.give(side, Input::GoAlone { forced: false });
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! A box goes, in each of the ways a process can, or the cable does, while mail comes in.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use control::{Side, Status, View};
-use tests::native::{Account, Fate, Ledger, Load, Pair};
+use tests::native::{Account, Fate, Imap, Ledger, Load, Maild, Pair};
 
 use crate::with_pair;
 
@@ -179,6 +179,54 @@ fn a_box_gets_a_new_disk() {
         }
         Ok(())
     });
+}
+
+/// The box whose site file calls it the first of its pair comes back with an empty disk, while the other knows
+/// everything: it joins like any other, serves nobody before that, and no UID is given twice.
+#[test]
+#[ignore = "two processes and a minute: tests/run native"]
+fn the_first_box_gets_a_new_disk() {
+    let _turn = one_at_a_time();
+    with_pair("new-disk-first", ACCOUNTS, |pair, accounts| {
+        let mut ledger = Ledger::default();
+        let load = Load::start(&pair.a, accounts, SENDERS);
+        load.wait_more(PHASE)?;
+        ledger.add(load.stop());
+        pair.wait_equal()?;
+        let before = inbox(&pair.a, &accounts[0])?;
+        pair.a.kill()?;
+        pair.b.wait_view(View::Alone)?;
+        pair.a.replace_disk()?;
+        pair.a.start()?;
+        // For longer than a cold start waits.
+        let load = Load::start(&pair.b, accounts, SENDERS);
+        pair.wait_both()?;
+        load.wait_more(PHASE)?;
+        ledger.add(load.stop());
+        pair.wait_equal()?;
+        ledger.check(&pair.a, accounts)?;
+        ledger.check(&pair.b, accounts)?;
+        let log = std::fs::read_to_string(pair.a.log())?;
+        let (_, with_new_disk) = log.rsplit_once("maild is up").context("box a's log")?;
+        let began = with_new_disk.split("to=Both").next().unwrap_or_default();
+        ensure!(!began.contains("to=Alone"), "the empty box went on alone:\n{began}");
+        for at in [&pair.a, &pair.b] {
+            let now = inbox(at, &accounts[0])?;
+            ensure!(now.0 == before.0, "UIDVALIDITY was {}, is {}", before.0, now.0);
+            let (old, new) = now.1.split_at(before.1.len());
+            ensure!(old == before.1, "box {}: UIDs {:?} became {old:?}", at.side(), before.1);
+            let above = before.2.max(*before.1.last().unwrap_or(&0));
+            ensure!(new.iter().all(|uid| *uid >= above), "UIDs {new:?} are below UIDNEXT {above}");
+        }
+        Ok(())
+    });
+}
+
+/// UIDVALIDITY, the UIDs and UIDNEXT.
+fn inbox(at: &Maild, account: &Account) -> Result<(u32, Vec<u32>, u32)> {
+    let mut imap = Imap::login(at, account)?;
+    let selected = imap.select("INBOX")?;
+    Ok((selected.uid_validity, imap.uids()?, selected.uid_next))
 }
 
 /// After a power cut of both, one alone comes back: it waits for the other for a while, then serves what both had.
