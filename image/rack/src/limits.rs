@@ -17,6 +17,9 @@ pub const SWITCH_ADDRESSES_MAX: usize = 1024;
 /// How much is read from or written to a box's socket at once.
 pub const SOCKET_CHUNK_BYTES: usize = 64 * 1024;
 
+/// Frames taken from a software port before others get their turn.
+pub const PLUG_FRAMES_AT_ONCE: usize = 64;
+
 /// Buffer of each direction of one TCP connection of the client host.
 pub const TCP_BUFFER_BYTES: usize = 64 * 1024;
 /// Connections that may wait to be accepted on a port that the client host serves.

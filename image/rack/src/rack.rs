@@ -1,6 +1,7 @@
 //! The rack: its folder, its running fabric, and the boxes' places in it.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::cable::Fault;
@@ -91,6 +92,22 @@ impl Rack {
     /// Like `serve`, at another host of the rack than the first.
     pub fn serve_by(&self, host: usize, port: u16, target: SocketAddr) -> Result<()> {
         self.fabric.serve(host, port, target)
+    }
+
+    /// Puts a kernel's software port (a file whose every read and write is one frame) in a box's
+    /// place, instead of a QEMU.
+    pub fn plug_box(&self, nic: Nic, tap: OwnedFd) -> Result<()> {
+        self.fabric.plug(tap, Some(nic))
+    }
+
+    /// Plugs a kernel's software port into the switch, at a port of its own.
+    pub fn plug_in(&self, tap: OwnedFd) -> Result<()> {
+        self.fabric.plug(tap, None)
+    }
+
+    /// A switch that keeps the two boxes' ports apart, though each reaches everybody else.
+    pub fn keep_apart(&self, apart: bool) -> Result<()> {
+        self.fabric.keep_apart(apart)
     }
 
     /// Changes both ways of a cable; it holds when this returns.

@@ -16,6 +16,8 @@ pub type Mac = [u8; 6];
 pub struct Switch {
     ports: usize,
     known: HashMap<Mac, Port>,
+    /// Nothing passes between these two.
+    apart: Option<[Port; 2]>,
 }
 
 impl Switch {
@@ -23,6 +25,11 @@ impl Switch {
     pub fn add_port(&mut self) -> Port {
         self.ports += 1;
         self.ports - 1
+    }
+
+    /// Keeps two ports apart, though each reaches all others: as client isolation does, or a fault.
+    pub fn set_apart(&mut self, ports: Option<[Port; 2]>) {
+        self.apart = ports;
     }
 
     /// Learns from a frame that came in at `from` and says where it must go out.
@@ -36,14 +43,18 @@ impl Switch {
         self.learn(source, from);
         match self.known.get(&destination) {
             Some(&port) if !is_group(&destination) => {
-                if port == from {
-                    Vec::new()
-                } else {
+                if self.joins(from, port) {
                     vec![port]
+                } else {
+                    Vec::new()
                 }
             }
-            _ => (0..self.ports).filter(|&port| port != from).collect(),
+            _ => (0..self.ports).filter(|&port| self.joins(from, port)).collect(),
         }
+    }
+
+    fn joins(&self, from: Port, to: Port) -> bool {
+        from != to && !self.apart.is_some_and(|apart| apart.contains(&from) && apart.contains(&to))
     }
 
     /// The link at `port` went down: nothing lives there any more.
@@ -121,6 +132,17 @@ mod tests {
         switch.route(0, &frame(BROADCAST, station(1)));
         switch.forget_port(0);
         assert_eq!(switch.route(1, &frame(station(1), station(2))), [0, 2]);
+    }
+
+    #[test]
+    fn two_ports_that_are_kept_apart_reach_all_others() {
+        let mut switch = three_ports();
+        switch.set_apart(Some([0, 1]));
+        assert_eq!(switch.route(0, &frame(BROADCAST, station(1))), [2]);
+        assert_eq!(switch.route(1, &frame(station(1), station(2))), [] as [Port; 0]);
+        assert_eq!(switch.route(2, &frame(station(1), station(3))), [0]);
+        switch.set_apart(None);
+        assert_eq!(switch.route(1, &frame(station(1), station(2))), [0]);
     }
 
     #[test]

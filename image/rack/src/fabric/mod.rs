@@ -4,11 +4,14 @@
 //! detour.
 
 mod nic;
+mod tap;
 pub mod wiring;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::mpsc as sync;
@@ -58,8 +61,27 @@ pub struct Fabric {
 enum Command {
     SetFault(WayName, Fault, sync::Sender<()>),
     Stats(sync::Sender<Stats>),
-    Forward { host: usize, listener: std::net::TcpListener, target: SocketAddrV4 },
-    Serve { host: usize, port: u16, target: SocketAddr, done: sync::Sender<()> },
+    Forward {
+        host: usize,
+        listener: std::net::TcpListener,
+        target: SocketAddrV4,
+    },
+    Serve {
+        host: usize,
+        port: u16,
+        target: SocketAddr,
+        done: sync::Sender<()>,
+    },
+    /// At a box's place, or, without one, at a port of the switch of its own.
+    Plug {
+        tap: OwnedFd,
+        nic: Option<Nic>,
+        done: sync::Sender<io::Result<()>>,
+    },
+    KeepApart {
+        apart: bool,
+        done: sync::Sender<()>,
+    },
 }
 
 impl Fabric {
@@ -105,6 +127,17 @@ impl Fabric {
     /// Leads connections from the LAN to a local address.
     pub fn serve(&self, host: usize, port: u16, target: SocketAddr) -> Result<()> {
         self.ask(|done| Command::Serve { host, port, target, done })
+    }
+
+    /// Joins a kernel's software port to a box's place, or to the switch.
+    pub fn plug(&self, tap: OwnedFd, nic: Option<Nic>) -> Result<()> {
+        let plugged = self.ask(|done| Command::Plug { tap, nic, done })?;
+        plugged.map_err(|error| Error::io("move frames of", Path::new("a software port"), error))
+    }
+
+    /// Keeps the two boxes' ports at the switch apart, or no more.
+    pub fn keep_apart(&self, apart: bool) -> Result<()> {
+        self.ask(|done| Command::KeepApart { apart, done })
     }
 
     fn ask<T>(&self, command: impl FnOnce(sync::Sender<T>) -> Command) -> Result<T> {
@@ -177,7 +210,7 @@ async fn move_delayed(wiring: Rc<RefCell<Wiring>>) {
 /// Does what the handle asks, until it is dropped.
 async fn obey(
     mut commands: mpsc::UnboundedReceiver<Command>,
-    wiring: &RefCell<Wiring>,
+    wiring: &Rc<RefCell<Wiring>>,
     hosts: &[Rc<Host>],
 ) {
     // An answer that nobody waits for any more is no fault.
@@ -194,6 +227,11 @@ async fn obey(
             },
             Command::Serve { host, port, target, done } => {
                 host::serve(&hosts[host], port, target);
+                _ = done.send(());
+            }
+            Command::Plug { tap, nic, done } => _ = done.send(tap::plug(tap, nic, wiring)),
+            Command::KeepApart { apart, done } => {
+                wiring.borrow_mut().keep_apart(apart);
                 _ = done.send(());
             }
         }

@@ -120,6 +120,11 @@ impl Wiring {
         (port - FIRST_HOST_PORT, outbox, filled)
     }
 
+    /// Keeps the two boxes' ports at the switch apart, or no more.
+    pub fn keep_apart(&mut self, apart: bool) {
+        self.switch.set_apart(apart.then_some([LAN_PORT_A, LAN_PORT_B]));
+    }
+
     /// A QEMU process took this port, or left it.
     pub fn set_attached(&mut self, nic: Nic, attached: bool) {
         let outbox = &mut self.nics[nic as usize];
