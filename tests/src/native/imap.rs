@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -57,8 +58,16 @@ impl Imap {
     /// # Errors
     /// When the box does not take the login.
     pub fn login_at(imaps: SocketAddr, account: &Account) -> Result<Imap> {
+        Self::login_within(PATIENCE, imaps, account)
+    }
+
+    /// The same with this patience for each answer.
+    ///
+    /// # Errors
+    /// When the box does not take the login.
+    pub fn login_within(limit: Duration, imaps: SocketAddr, account: &Account) -> Result<Imap> {
         until_sure("[UNAVAILABLE]", || {
-            let mut imap = Imap { wire: Wire::connect(imaps, PATIENCE)?, last_tag: 0 };
+            let mut imap = Imap { wire: Wire::connect(imaps, limit)?, last_tag: 0 };
             let greeting = imap.wire.line()?;
             ensure!(greeting.starts_with("* OK"), "greeting {greeting:?}");
             imap.command(&format!("LOGIN \"{}\" \"{}\"", account.address, account.password))?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rack::client::{Answer, Imap, Message, Smtp};
@@ -26,11 +26,24 @@ pub struct Load {
     senders: Vec<JoinHandle<()>>,
 }
 
+/// How senders go about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub senders: usize,
+    /// Between two deliveries of a sender.
+    pub pause: Duration,
+    /// For each answer of the server; then the connection counts as broken.
+    pub patience: Duration,
+}
+
 struct Shared {
     to: SocketAddr,
     recipients: Vec<String>,
+    pace: Pace,
     stop: AtomicBool,
     ledger: Mutex<Ledger>,
+    /// When each acknowledged delivery ended, and how long it took.
+    took: Mutex<Vec<(Instant, Duration)>>,
 }
 
 /// What was sent, by number, and what became of it.
@@ -62,24 +75,44 @@ impl Load {
     /// Starts senders that deliver to `box`'s port 25 for these accounts in turn, until they are told to stop.
     #[must_use]
     pub fn start(to: &Maild, accounts: &[Account], senders: usize) -> Load {
+        let pace = Pace { senders, pause: Duration::ZERO, patience: PATIENCE };
+        Self::start_at(to.port(25), accounts, pace)
+    }
+
+    /// The same at an address, whoever serves it.
+    #[must_use]
+    pub fn start_at(to: SocketAddr, accounts: &[Account], pace: Pace) -> Load {
         let recipients = accounts.iter().map(|account| account.address.clone()).collect();
         let shared = Arc::new(Shared {
-            to: to.port(25),
+            to,
             recipients,
+            pace,
             stop: AtomicBool::new(false),
             ledger: Mutex::default(),
+            took: Mutex::default(),
         });
         let spawn = |_| {
             let shared = shared.clone();
             std::thread::spawn(move || shared.send_until_stopped())
         };
-        Load { senders: (0..senders).map(spawn).collect(), shared }
+        Load { senders: (0..pace.senders).map(spawn).collect(), shared }
     }
 
     /// How many messages have been acknowledged so far.
     #[must_use]
     pub fn acknowledged(&self) -> usize {
         self.shared.ledger.lock().expect("no sender panics").count(Fate::Acknowledged)
+    }
+
+    /// The longest time that a delivery took which was acknowledged after this moment.
+    #[must_use]
+    pub fn longest_wait(&self, after: Instant) -> Duration {
+        let took = self.shared.took.lock().expect("no sender panics");
+        took.iter()
+            .filter(|(end, _)| *end >= after)
+            .map(|(_, took)| *took)
+            .max()
+            .unwrap_or_default()
     }
 
     /// Waits until so many more messages have been acknowledged.
@@ -120,7 +153,7 @@ impl Drop for Load {
 impl Shared {
     fn send_until_stopped(&self) {
         while !self.stop.load(Ordering::Relaxed) {
-            if let Ok(smtp) = Smtp::connect(self.to, PATIENCE) {
+            if let Ok(smtp) = Smtp::connect(self.to, self.pace.patience) {
                 self.send_by(smtp);
             }
             std::thread::sleep(RETRY);
@@ -136,6 +169,7 @@ impl Shared {
             }
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let recipient = &self.recipients[number as usize % self.recipients.len()];
+            let begun = Instant::now();
             let answer = smtp.deliver("sender@elsewhere.test", &[recipient], &sample(number));
             let fate = match &answer {
                 Ok(Answer::Accepted) => Fate::Acknowledged,
@@ -148,6 +182,9 @@ impl Shared {
             if fate != Fate::Acknowledged {
                 return;
             }
+            let took = (Instant::now(), begun.elapsed());
+            self.took.lock().expect("no sender panics").push(took);
+            std::thread::sleep(self.pace.pause);
         }
         // How the server says goodbye is not what is tested.
         let _ = smtp.quit();

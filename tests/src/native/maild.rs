@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,6 +17,7 @@ use nix::unistd::Pid;
 use super::program;
 use super::slot::Slot;
 use super::until;
+use crate::netns::Room;
 
 /// For one answer on the local socket. A digest reads all of both stores.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -24,9 +26,16 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 pub struct Maild {
     side: Side,
     folder: PathBuf,
-    slot: Slot,
-    peer_link: SocketAddr,
+    place: Place,
     child: Option<Child>,
+}
+
+/// Where a box is on the network.
+enum Place {
+    /// On loopback, beside its peer: nothing of the network is its own.
+    Loopback { slot: Slot, peer_link: SocketAddr },
+    /// On ports of its own. The address is the one that it keeps whatever the view.
+    Room { room: Arc<Room>, address: IpAddr },
 }
 
 impl Maild {
@@ -37,9 +46,18 @@ impl Maild {
         slot: Slot,
         peer_link: SocketAddr,
     ) -> Result<Maild> {
+        Self::prepare_at(site, folder, Place::Loopback { slot, peer_link })
+    }
+
+    /// The same for a box with ports of its own, in a network that has them.
+    pub(crate) fn prepare_in(site: &Site, folder: PathBuf, room: Arc<Room>) -> Result<Maild> {
+        Self::prepare_at(site, folder, Place::Room { room, address: site.lan.address.address })
+    }
+
+    fn prepare_at(site: &Site, folder: PathBuf, place: Place) -> Result<Maild> {
         fs::create_dir_all(folder.join("data"))?;
         fs::write(folder.join("site.toml"), site.to_toml())?;
-        Ok(Maild { side: site.side, folder, slot, peer_link, child: None })
+        Ok(Maild { side: site.side, folder, place, child: None })
     }
 
     #[must_use]
@@ -47,10 +65,13 @@ impl Maild {
         self.side
     }
 
-    /// Where the box serves what has this port number on a real box.
+    /// Where the box serves what has this port number on a real box: on its own address, which does not move.
     #[must_use]
     pub fn port(&self, number: u16) -> SocketAddr {
-        self.slot.served(number)
+        match &self.place {
+            Place::Loopback { slot, .. } => slot.served(number),
+            Place::Room { address, .. } => SocketAddr::new(*address, number),
+        }
     }
 
     /// Its folder: the site file, the log, the sockets, and `data`.
@@ -82,17 +103,31 @@ impl Maild {
         ensure!(self.child.is_none(), "box {} runs already", self.side);
         let log = File::options().create(true).append(true).open(self.log())?;
         let program = program::maild();
-        let mut command = Command::new(program);
+        let mut command = match &self.place {
+            Place::Loopback { slot, peer_link } => {
+                let mut command = Command::new(program);
+                command.args(["--listen", "127.0.0.1", "--port-base", &slot.base.to_string()]);
+                command.args(["--link", &slot.link().to_string()]);
+                command.args(["--peer", &peer_link.to_string()]);
+                command
+            }
+            // It must not outlive a program that ends without a word.
+            Place::Room { .. } => {
+                let mut command = Command::new("setpriv");
+                command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+                command
+            }
+        };
         command.arg("--site").arg(self.folder.join("site.toml"));
         command.arg("--data").arg(self.folder.join("data"));
-        command.args(["--listen", "127.0.0.1", "--port-base", &self.slot.base.to_string()]);
-        command.args(["--link", &self.slot.link().to_string()]);
-        command.args(["--peer", &self.peer_link.to_string()]);
         command.arg("--socket").arg(self.socket());
         command.arg("--init-socket").arg(self.folder.join("init.sock"));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
-        self.child = Some(child);
+        let child = match &self.place {
+            Place::Loopback { .. } => command.spawn(),
+            Place::Room { room, .. } => room.run(move || command.spawn()),
+        };
+        self.child = Some(child.with_context(|| format!("starting {}", program.display()))?);
         Ok(())
     }
 
@@ -244,7 +279,7 @@ impl Maild {
     }
 
     /// Leaves the log where it outlives the test, and shows its end.
-    pub(super) fn keep_log(&self, folder: &Path, name: &str) {
+    pub(crate) fn keep_log(&self, folder: &Path, name: &str) {
         let Ok(text) = fs::read_to_string(self.log()) else { return };
         let copy = folder.join(format!("{name}-{}.log", self.side));
         let kept = fs::create_dir_all(folder).and_then(|()| fs::write(&copy, &text));

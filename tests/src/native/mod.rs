@@ -7,6 +7,7 @@
 //! Nothing here sleeps to wait for something: [`until`] asks again and again, with a patience that only a hang uses up.
 //! Start reading at [`Pair`], then [`Maild`]; [`Load`] delivers and keeps the books.
 
+mod boxes;
 mod cable;
 mod imap;
 mod load;
@@ -22,11 +23,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+pub use boxes::Boxes;
 pub use cable::Cable;
 pub use imap::{Imap, No, Untagged};
-pub use load::{Fate, Ledger, Load};
+pub use load::{Fate, Ledger, Load, Pace};
 pub use maild::Maild;
 pub use message::{number_of, sample, without_trace};
+pub(crate) use pair::site;
 pub use pair::{ADMIN_PASSWORD, Account, DOMAIN, Pair, TIMING};
 pub use pop3::Pop3;
 

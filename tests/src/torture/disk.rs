@@ -61,6 +61,15 @@ impl Disk {
         Ok(())
     }
 
+    /// Writes and syncs wait from now on, until [`Disk::thaw`].
+    pub fn freeze(&self) -> Result<()> {
+        run(Command::new("fsfreeze").arg("--freeze").arg(&self.mounted))
+    }
+
+    pub fn thaw(&self) -> Result<()> {
+        run(Command::new("fsfreeze").arg("--unfreeze").arg(&self.mounted))
+    }
+
     fn mount(&self) -> Result<()> {
         run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.mounted))
     }
@@ -72,7 +81,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // A process that was killed a moment ago may hold it still: then it goes with that.
+        // It is seldom frozen. A process that was killed a moment ago may hold it still: then it goes with that.
+        let _ = self.thaw();
         if self.unmount().is_err() {
             let _ = run(Command::new("umount").arg("--lazy").arg(&self.mounted));
         }

@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use anyhow::{Context, Result, bail, ensure};
+use control::Side;
 use rack::client::{Answer, Smtp};
 
 use super::disk::Disk;
@@ -35,9 +36,9 @@ pub fn full() -> Result<serde_json::Value> {
     if outcome.is_err() {
         pair.keep_logs();
     }
-    for at in [&mut pair.a, &mut pair.b] {
+    for side in [Side::A, Side::B] {
         // An error is what the outcome tells already.
-        let _ = at.kill();
+        let _ = pair.get_mut(side).kill();
     }
     outcome
 }

@@ -29,6 +29,7 @@ mod split;
 mod stand;
 
 pub use catchup::catch_up;
+pub use disk::Disk;
 pub use full::full;
 pub use rounds::{Fault, Plan, rounds};
 pub use split::split;

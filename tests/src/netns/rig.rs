@@ -1,0 +1,304 @@
+//! Two boxes in the rack's wiring, and a street where the clients and the gateway are.
+
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use control::site::{Lan, Timing};
+use control::{Side, Site};
+use linux::Mac;
+use linux::net::{Address, Netlink};
+use rack::{Cable, Fault, Rack, RackConfig, WayName};
+use tempfile::TempDir;
+
+use super::holders::Holders;
+use super::room::Room;
+use super::station::{Port, Station, address};
+use crate::native::{Account, Boxes, site, until};
+use crate::torture::Disk;
+
+/// Of the clients' machine.
+const CLIENT: &str = "10.77.0.100/24";
+/// It is also the gateway.
+const GATEWAY: &str = "10.77.0.254/24";
+const DISK_MIB: u64 = 1024;
+/// Below maild's own real-time threads: a busy machine must not be taken for a bad cable.
+const RACK_PRIORITY: u8 = 1;
+
+/// Two boxes, their cables, the street. Everything of it ends with it.
+pub struct Rig {
+    // In the order in which they end.
+    boxes: Boxes,
+    pub holders: Holders,
+    pub stations: [Station; 2],
+    pub rack: Rack,
+    pub street: Arc<Room>,
+    street_port: Port,
+    disk_of_a: Option<Disk>,
+    accounts_made: usize,
+    /// Silence of a box for this long means that it is dead.
+    pub dead_after: Duration,
+    _folder: TempDir,
+}
+
+impl Rig {
+    /// Two boxes with blank disks and without power.
+    ///
+    /// # Errors
+    /// When this is not permitted; see [`super::missing`].
+    pub fn build(name: &str, timing: Timing) -> Result<Rig> {
+        let folder = tempfile::Builder::new().prefix("twinpost-").tempdir()?;
+        let rack = start_rack(folder.path().to_owned())?;
+        let street = Arc::new(Room::new()?);
+        let street_port = street.run(|| -> Result<Port> {
+            let mut netlink = Netlink::open()?;
+            let port = Port::make(&mut netlink, "street0")?;
+            netlink.set_up(port.index)?;
+            for address in [CLIENT, GATEWAY] {
+                netlink.add_address(port.index, parsed(address))?;
+            }
+            Ok(port)
+        })?;
+        rack.plug_in(street_port.tap.frames()?)?;
+        let build = |side: Side| {
+            let site = site(side, timing);
+            let gateway = Some(parsed(GATEWAY).ip);
+            let site = Site { lan: Lan { gateway, ..site.lan }, ..site };
+            Station::build(&rack, folder.path().join(side.to_string()), site)
+        };
+        let ((station_a, a), (station_b, b)) = (build(Side::A)?, build(Side::B)?);
+        let stations = [station_a, station_b];
+        let boxes = Boxes { a, b, name: name.to_owned() };
+        let holders = Holders::watch(&stations)?;
+        let image = boxes.a.folder().join("disk.img");
+        Ok(Rig {
+            disk_of_a: Disk::make(image, boxes.a.data(), DISK_MIB).ok(),
+            boxes,
+            holders,
+            stations,
+            rack,
+            street,
+            street_port,
+            accounts_made: 0,
+            dead_after: Duration::from_millis(timing.dead_after_ms),
+            _folder: folder,
+        })
+    }
+
+    /// Switches both on and waits until each serves its own address in the view `both`.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub fn start(&mut self) -> Result<()> {
+        for side in [Side::A, Side::B] {
+            self.power_on(side)?;
+        }
+        self.wait_settled()
+    }
+
+    /// Waits for the view `both` in which each box holds its own address and nothing else.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub fn wait_settled(&mut self) -> Result<()> {
+        self.wait_both()?;
+        until("each box to hold its own address", || {
+            let held = [Side::A, Side::B].map(|address| self.holders.now(address));
+            anyhow::ensure!(held == [vec![Side::A], vec![Side::B]], "holders are {held:?}");
+            Ok(Some(()))
+        })
+    }
+
+    #[must_use]
+    pub fn station(&self, side: Side) -> &Station {
+        &self.stations[side as usize]
+    }
+
+    /// Where clients find a protocol of a side, whichever box serves it.
+    #[must_use]
+    pub fn service(&self, side: Side, port: u16) -> SocketAddr {
+        let (_, address) = self.stations[0].service()[side as usize];
+        SocketAddr::new(address.ip, port)
+    }
+
+    /// The box starts.
+    ///
+    /// # Errors
+    /// When it runs already.
+    pub fn power_on(&mut self, side: Side) -> Result<()> {
+        self.set_plug(Cable::lan(super::station::rack_side(side)), true)?;
+        self.set_plug(Cable::Crossover, true)?;
+        self.station(side).set_up()?;
+        self.get_mut(side).start()
+    }
+
+    /// The box is gone in this moment: neither its ports nor its program say another word.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn cut_power(&mut self, side: Side) -> Result<()> {
+        self.station(side).switch_ports_off()?;
+        self.get_mut(side).kill()?;
+        // A cable without a box at its other end has no carrier.
+        self.station(side.other()).set_plug(false, false)?;
+        self.station(side).remove_service_addresses()
+    }
+
+    /// Maild ends as by a bug; its ports stay on, and init does its first duty.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill_maild(&mut self, side: Side) -> Result<()> {
+        self.get_mut(side).kill()?;
+        self.station(side).remove_service_addresses()
+    }
+
+    /// Maild is told to stop, and hands over.
+    ///
+    /// # Errors
+    /// When it does not run, or does not stop.
+    pub fn stop_maild(&mut self, side: Side) -> Result<()> {
+        self.get_mut(side).stop()?;
+        self.station(side).remove_service_addresses()
+    }
+
+    /// Pulls a cable out of the ports that it is in, or puts it in.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_plug(&self, cable: Cable, on: bool) -> Result<()> {
+        let fault = if on { Fault::NONE } else { Fault::CUT };
+        self.rack.set_fault(cable, fault)?;
+        match cable {
+            Cable::LanA => self.stations[0].set_plug(true, on),
+            Cable::LanB => self.stations[1].set_plug(true, on),
+            Cable::Crossover => {
+                self.stations.iter().try_for_each(|station| station.set_plug(false, on))
+            }
+        }
+    }
+
+    /// The gateway answers, or is gone; the clients stay.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_gateway(&self, on: bool) -> Result<()> {
+        let index = self.street_port.index;
+        self.street.run(move || -> Result<()> {
+            let mut netlink = Netlink::open()?;
+            if on {
+                netlink.add_address(index, parsed(GATEWAY))?;
+            } else {
+                netlink.remove_address(index, parsed(GATEWAY))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Every cable is whole, the switch joins all, the gateway answers.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn mend_network(&self) -> Result<()> {
+        for cable in Cable::ALL {
+            self.set_plug(cable, true)?;
+        }
+        self.rack.keep_apart(false)?;
+        self.set_gateway(true)
+    }
+
+    /// # Errors
+    /// When the rack has stopped.
+    pub fn spoil(&self, ways: &[WayName], fault: Fault) -> Result<()> {
+        ways.iter().try_for_each(|way| Ok(self.rack.set_fault_one_way(*way, fault)?))
+    }
+
+    /// Whatever went on before: every cable whole, both boxes on and awake, each at its own address.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub fn recover(&mut self) -> Result<()> {
+        self.mend_network()?;
+        if let Some(disk) = &self.disk_of_a {
+            // It was not frozen: so much the better.
+            let _ = disk.thaw();
+        }
+        for side in [Side::A, Side::B] {
+            if self.get(side).is_running() {
+                self.get(side).resume()?;
+            }
+            if self.get_mut(side).ended()?.is_some() {
+                self.get_mut(side).kill()?;
+            }
+            if !self.get(side).is_running() {
+                self.power_on(side)?;
+            }
+        }
+        self.wait_settled()
+    }
+
+    /// An account that nobody had before.
+    ///
+    /// # Errors
+    /// What the panel refuses.
+    pub fn next_account(&mut self) -> Result<Account> {
+        self.accounts_made += 1;
+        let name = format!("user{}", self.accounts_made);
+        self.add_account(&name)
+    }
+
+    /// A file system that can be frozen.
+    ///
+    /// # Errors
+    /// On a machine that mounts no file as a file system.
+    pub fn disk_of_a(&self) -> Result<&Disk> {
+        self.disk_of_a.as_ref().context("this machine mounts no file as a file system")
+    }
+
+    /// The clients' card, and the kernel's number of it.
+    #[must_use]
+    pub fn street_port(&self) -> (Mac, u32) {
+        (self.street_port.mac, self.street_port.index)
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // A process that waits for a frozen disk cannot be killed.
+        if let Some(disk) = &self.disk_of_a {
+            let _ = disk.thaw();
+        }
+    }
+}
+
+impl Deref for Rig {
+    type Target = Boxes;
+
+    fn deref(&self) -> &Boxes {
+        &self.boxes
+    }
+}
+
+impl DerefMut for Rig {
+    fn deref_mut(&mut self) -> &mut Boxes {
+        &mut self.boxes
+    }
+}
+
+/// Its thread inherits the priority of the one that starts it.
+fn start_rack(parent: std::path::PathBuf) -> Result<Rack> {
+    let start = move || {
+        // Without the right to it the rack is as punctual as the machine lets it be.
+        let _ = linux::scheduling::run_in_real_time(RACK_PRIORITY);
+        Rack::start(RackConfig { parent, hosts: Vec::new(), ..RackConfig::default() })
+    };
+    let rack = thread::spawn(start).join();
+    Ok(rack.ok().context("the rack's start panicked")??)
+}
+
+fn parsed(text: &str) -> Address {
+    address(text.parse().expect("a constant that is a network"))
+}

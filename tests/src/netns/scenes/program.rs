@@ -1,0 +1,75 @@
+//! A box, or its program, goes or stands still.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use control::Side::{A, B};
+use control::View;
+
+use crate::netns::trial::Trial;
+
+/// After the takeover the survivor serves alone for a while.
+const WHILE: Duration = Duration::from_secs(1);
+/// A resumed box takes its addresses off its port within this time.
+const WAKING: Duration = Duration::from_millis(500);
+
+pub fn box_loses_power(trial: &mut Trial<'_>) -> Result<()> {
+    trial.fault(|rig| rig.cut_power(A))?;
+    trial.moves(A, B)?;
+    trial.holds(A, &[B])?;
+    trial.rig.b.wait_view(View::Alone)?;
+    trial.lasts(WHILE);
+    trial.heals(|rig| rig.power_on(A))
+}
+
+pub fn maild_is_killed_while_its_ports_stay_up(trial: &mut Trial<'_>) -> Result<()> {
+    trial.fault(|rig| rig.kill_maild(A))?;
+    trial.moves(A, B)?;
+    trial.holds(A, &[B])?;
+    trial.rig.b.wait_view(View::Alone)?;
+    trial.lasts(WHILE);
+    trial.heals(|rig| rig.a.start())
+}
+
+pub fn maild_is_told_to_stop(trial: &mut Trial<'_>) -> Result<()> {
+    trial.fault(|rig| rig.stop_maild(A))?;
+    trial.moves(A, B)?;
+    trial.holds(A, &[B])?;
+    trial.lasts(WHILE);
+    trial.heals(|rig| rig.a.start())
+}
+
+/// Shorter than "dead": nobody takes anything.
+pub fn box_stands_still_for_300_ms(trial: &mut Trial<'_>) -> Result<()> {
+    trial.fault(|rig| {
+        rig.a.pause()?;
+        std::thread::sleep(Duration::from_millis(300));
+        rig.a.resume()
+    })?;
+    trial.nothing_moves(Duration::from_secs(2))?;
+    trial.heals(|_| Ok(()))
+}
+
+pub fn box_stands_still_for_1_s(trial: &mut Trial<'_>) -> Result<()> {
+    stands_still(trial, Duration::from_secs(1))
+}
+
+pub fn box_stands_still_for_5_s(trial: &mut Trial<'_>) -> Result<()> {
+    stands_still(trial, Duration::from_secs(5))
+}
+
+/// On a box PID 1 ends a maild that hangs for 10 s; here nobody does.
+pub fn box_stands_still_for_30_s(trial: &mut Trial<'_>) -> Result<()> {
+    stands_still(trial, Duration::from_secs(30))
+}
+
+/// All of maild stands still, its guard too, so its kernel keeps the address until it goes on: the announcements must
+/// win.
+fn stands_still(trial: &mut Trial<'_>, time: Duration) -> Result<()> {
+    trial.may_be_held_by_two[0] = (time + WAKING).saturating_sub(trial.rig.dead_after);
+    trial.fault(|rig| rig.a.pause())?;
+    let begun = std::time::Instant::now();
+    trial.moves(A, B)?;
+    trial.lasts(time.saturating_sub(begun.elapsed()));
+    trial.heals(|rig| rig.a.resume())
+}

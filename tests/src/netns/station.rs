@@ -1,0 +1,140 @@
+//! One box: its network, its two ports, and what PID 1 does for maild on a real box.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use control::site::{self, Crossover, Lan};
+use control::{Side, Site};
+use linux::net::{Address, Netlink, Tap};
+use linux::{Mac, link_local};
+use rack::{Nic, Rack};
+
+use super::room::Room;
+use crate::native::Maild;
+
+/// The port's name in the kernel.
+const LAN: &str = "lan0";
+const CROSSOVER: &str = "xover0";
+
+pub struct Station {
+    pub room: Arc<Room>,
+    site: Site,
+    lan: Port,
+    crossover: Port,
+}
+
+pub(super) struct Port {
+    pub index: u32,
+    pub mac: Mac,
+    pub tap: Tap,
+}
+
+impl Station {
+    /// A box without power at its two places in the rack, and its maild.
+    pub fn build(rack: &Rack, folder: PathBuf, site: Site) -> Result<(Station, Maild)> {
+        let room = Arc::new(Room::new()?);
+        let (lan, crossover) = room.run(|| -> Result<_> {
+            let mut netlink = Netlink::open()?;
+            if let Some(loopback) = netlink.link("lo")? {
+                netlink.set_up(loopback.index)?;
+            }
+            Ok((Port::make(&mut netlink, LAN)?, Port::make(&mut netlink, CROSSOVER)?))
+        })?;
+        let side = rack_side(site.side);
+        rack.plug_box(Nic::lan(side), lan.tap.frames()?)?;
+        rack.plug_box(Nic::crossover(side), crossover.tap.frames()?)?;
+        let mac = |port: &Port| Some(site::Mac(port.mac.0));
+        let site = Site {
+            lan: Lan { mac: mac(&lan), ..site.lan },
+            crossover: Crossover { mac: mac(&crossover) },
+            ..site
+        };
+        let maild = Maild::prepare_in(&site, folder, room.clone())?;
+        Ok((Station { room, site, lan, crossover }, maild))
+    }
+
+    /// What init does before it starts maild: both ports on, own address, gateway, link-local address.
+    pub fn set_up(&self) -> Result<()> {
+        let (lan, crossover) = (self.lan.index, self.crossover.index);
+        let link_local = Address { ip: link_local(self.crossover.mac).into(), prefix_length: 64 };
+        let (own, gateway) = (address(self.site.lan.address), self.site.lan.gateway);
+        self.room.run(move || -> Result<()> {
+            let mut netlink = Netlink::open()?;
+            netlink.set_up(lan)?;
+            netlink.add_address(lan, own)?;
+            if let Some(gateway) = gateway {
+                netlink.set_default_route(lan, gateway, Some(own.ip))?;
+            }
+            // Before the kernel makes the same address by itself and tries it for a second.
+            netlink.add_address(crossover, link_local)?;
+            netlink.set_up(crossover)?;
+            Ok(())
+        })
+    }
+
+    /// Both ports go off, in this moment.
+    pub fn switch_ports_off(&self) -> Result<()> {
+        let (lan, crossover) = (self.lan.index, self.crossover.index);
+        self.room.run(move || -> Result<()> {
+            let mut netlink = Netlink::open()?;
+            netlink.set_down(lan)?;
+            netlink.set_down(crossover)?;
+            Ok(())
+        })
+    }
+
+    /// What init does first when maild ends for any reason.
+    pub fn remove_service_addresses(&self) -> Result<()> {
+        let (lan, service) = (self.lan.index, self.service());
+        self.room.run(move || -> Result<()> {
+            let mut netlink = Netlink::open()?;
+            for (_, address) in service {
+                netlink.remove_address(lan, address)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Pulls the plug of a port out, or puts it in.
+    pub fn set_plug(&self, lan: bool, on: bool) -> Result<()> {
+        let port = if lan { &self.lan } else { &self.crossover };
+        port.tap.set_carrier(on).context("a plug")
+    }
+
+    /// The sides' addresses.
+    pub fn service(&self) -> [(Side, Address); 2] {
+        [Side::A, Side::B].map(|side| (side, address(self.site.service.of(side))))
+    }
+
+    pub(super) fn lan(&self) -> &Port {
+        &self.lan
+    }
+
+    /// Its card's address, and the kernel's number of it.
+    #[must_use]
+    pub fn crossover_port(&self) -> (Mac, u32) {
+        (self.crossover.mac, self.crossover.index)
+    }
+}
+
+impl Port {
+    /// In the network that the calling thread is in.
+    pub fn make(netlink: &mut Netlink, name: &str) -> Result<Port> {
+        let tap = Tap::make(name)?;
+        let link = netlink.link(name)?.with_context(|| format!("{name} was just made"))?;
+        let mac = link.mac.with_context(|| format!("{name} is Ethernet"))?;
+        Ok(Port { index: link.index, mac, tap })
+    }
+}
+
+pub fn rack_side(side: Side) -> rack::Side {
+    match side {
+        Side::A => rack::Side::A,
+        Side::B => rack::Side::B,
+    }
+}
+
+pub(super) fn address(network: site::Network) -> Address {
+    Address { ip: network.address, prefix_length: network.prefix_length }
+}
