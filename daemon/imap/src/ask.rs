@@ -8,7 +8,7 @@
 //! | `Login` | `Done` | `BadCredentials` |
 //! | `ListMailboxes` | `Mailboxes` | |
 //! | `Select` | `Snapshot` | `NoSuchMailbox` |
-//! | `Refresh` | `Unchanged`, `Snapshot` | `NoSuchMailbox` |
+//! | `Refresh` | `Unchanged`, `Delta`, `Snapshot` | `NoSuchMailbox` |
 //! | `Status` | `Status` | `NoSuchMailbox` |
 //! | `Read` | `Bytes` | `NoSuchMessage` |
 //! | `Append` | `Appended` | `NoSuchMailbox`, `TooBig`, `OverQuota` |
@@ -90,6 +90,8 @@ pub enum Answer {
     Snapshot(Snapshot),
     /// The version asked about is the newest.
     Unchanged,
+    /// What became of the messages since the version asked about.
+    Delta(Delta),
     Status(Status),
     Bytes(Arc<[u8]>),
     Appended {
@@ -154,6 +156,17 @@ pub struct Snapshot {
     pub version: u64,
     /// In ascending order of UID.
     pub rows: Vec<Row>,
+}
+
+/// What is different from an earlier snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// As in [`Snapshot::version`].
+    pub version: u64,
+    /// New messages and those that look different, in ascending order of UID.
+    pub rows: Vec<Row>,
+    /// UIDs under which there is nothing now.
+    pub gone: Vec<u32>,
 }
 
 /// One message of a mailbox.

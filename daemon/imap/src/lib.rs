@@ -19,8 +19,8 @@ mod utf7;
 mod write;
 
 pub use ask::{
-    Answer, Ask, Change, Copied, Failure, Mailbox, Password, Read, Row, Snapshot, SpecialUse,
-    Status,
+    Answer, Ask, Change, Copied, Delta, Failure, Mailbox, Password, Read, Row, Snapshot,
+    SpecialUse, Status,
 };
 pub use limits::Limits;
 pub use session::{Config, Input, Output, Session};

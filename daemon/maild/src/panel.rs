@@ -128,7 +128,18 @@ impl Operations for Panel {
     fn remove_account(&self, id: String) -> Answer<'_, Result<(), String>> {
         Box::pin(async move {
             let account = self.find(&id)?;
-            self.submit(Wish::RemoveAccount { account }).await
+            // All of its address: else the next of them would take its place.
+            let users = self.node().users();
+            let address = users.account(account).map_err(|e| e.to_string())?;
+            let address = address.map(|account| account.address).unwrap_or_default();
+            let mut all = users.accounts_of(&address).map_err(|e| e.to_string())?;
+            if !all.contains(&account) {
+                all = vec![account];
+            }
+            for account in all {
+                self.submit(Wish::RemoveAccount { account }).await?;
+            }
+            Ok(())
         })
     }
 
@@ -189,8 +200,9 @@ impl Panel {
             password.chars().count() >= PASSWORD_CHARACTERS_MIN,
             "A password has at least {PASSWORD_CHARACTERS_MIN} characters."
         );
+        let account = AccountId(Handle::new_id());
         let wish = Wish::CreateAccount {
-            account: AccountId(Handle::new_id()),
+            account,
             address,
             home: self.least_loaded()?,
             password_hash: hash(password).await?,
@@ -198,7 +210,7 @@ impl Panel {
                 .iter()
                 .map(|name| (MailboxId(Handle::new_id()), (*name).to_owned()))
                 .collect(),
-            uid_validity: linux::clock::unix_s() as u32,
+            uid_validity: self.node().new_uid_validity(account)?,
         };
         self.node().submit(wish).await?;
         Ok(())
@@ -212,7 +224,7 @@ impl Panel {
     }
 
     fn account(&self, account: users::Account) -> Account {
-        let mailboxes = self.node().index().mailboxes(account.id).unwrap_or_default();
+        let mailboxes = self.node().index().household(account.id).unwrap_or_default();
         Account {
             id: account.id.to_string(),
             address: account.address,

@@ -1,6 +1,7 @@
 //! What sessions, the link and the panel hold of a running node.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use journal::{Log, RealDisk};
@@ -16,6 +17,7 @@ use crate::applier::Comparison;
 use crate::body::{self, Body};
 use crate::core::{Answer, Place};
 use crate::limits::{BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, PASSWORD_CACHE_ENTRIES, READ_WAIT};
+use crate::serve;
 use crate::shell::Turn;
 
 /// Why a wish was not carried out. Nothing was changed, except where the box stopped meanwhile.
@@ -46,6 +48,7 @@ pub enum Error {
 /// Where an APPEND goes.
 #[derive(Clone, Debug)]
 pub struct AppendTo {
+    /// That of the mailbox.
     pub account: AccountId,
     pub mailbox: MailboxId,
     pub flags: Vec<String>,
@@ -89,6 +92,8 @@ pub(crate) struct Shared {
     pub progress: watch::Receiver<Progress>,
     pub changes: broadcast::Sender<MailboxId>,
     pub comparison: watch::Sender<Comparison>,
+    /// The last one given to a new mailbox.
+    pub uid_validity: AtomicU32,
     pub bodies: Mutex<BodyCache>,
     /// SHA-256 over user, password and the password's hash in force: those found right.
     pub passwords: Mutex<HashSet<[u8; 32]>>,
@@ -158,6 +163,25 @@ impl Handle {
         u128::from_le_bytes(bytes)
     }
 
+    /// For a new mailbox of the account, or of an account that is still to come: one that none of its
+    /// mailboxes ever had, whatever name it gets, and that the other box does not give at the same time.
+    /// About the seconds since 1970; odd at side b.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn new_uid_validity(&self, account: AccountId) -> Result<u32, mailbox::Error> {
+        let known = self.index().highest_uid_validity(account)?;
+        let clock = u32::try_from(serve::unix_s()).unwrap_or(u32::MAX);
+        let parity = u32::from(self.side() == Side::B);
+        let given = &self.shared.uid_validity;
+        let next = |last: u32| {
+            let least = clock.max(known.saturating_add(1)).max(last.saturating_add(1));
+            Some(least.saturating_add((least ^ parity) & 1))
+        };
+        let last = given.fetch_update(Relaxed, Relaxed, next).expect("`next` always gives one");
+        Ok(next(last).expect("`next` always gives one"))
+    }
+
     /// Whose name and password are these? Runs the slow hash on a blocking thread, once for each
     /// password that was right.
     ///
@@ -189,9 +213,9 @@ impl Handle {
     ) -> Result<(), Error> {
         let mut places = Vec::new();
         for account in accounts {
-            let inbox = self.index().mailbox_by_name(*account, "INBOX")?;
-            let mailbox = inbox.ok_or(Error::NoSuchMailbox)?.id;
-            places.push(self.place(*account, mailbox, unix_s, Vec::new()));
+            let inbox = self.index().household_by_name(*account, "INBOX")?;
+            let inbox = inbox.ok_or(Error::NoSuchMailbox)?;
+            places.push(self.place(inbox.account, inbox.id, unix_s, Vec::new()));
         }
         self.take(places, message, Answer::AtCommit).await
     }

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 use std::sync::mpsc as thread_mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
@@ -134,6 +135,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         progress,
         changes,
         comparison,
+        uid_validity: AtomicU32::new(0),
         bodies: Mutex::default(),
         passwords: Mutex::default(),
     });

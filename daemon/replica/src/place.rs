@@ -177,7 +177,7 @@ impl Replica {
                 // The account comes last: a power cut in between leaves none without its INBOX.
                 for (number, (mailbox, name)) in (0..).zip(mailboxes) {
                     // One may be given the name of another one day; the last bit tells the sides apart.
-                    let uid_validity = uid_validity + 2 * number;
+                    let uid_validity = uid_validity.saturating_add(2 * number);
                     self.append(Op::CreateMailbox { mailbox, account, name, uid_validity });
                 }
                 self.append(Op::CreateAccount { account, address, home, password_hash });

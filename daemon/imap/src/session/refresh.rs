@@ -58,7 +58,7 @@ impl Session {
         let Some(selected) = self.selected() else { return then(self) };
         if !wanted {
             if !report.hold_expunges && selected.holds_expunges() {
-                let lines = selected.update(None, &report);
+                let lines = selected.tell(&[], &report);
                 self.out.send(lines.as_bytes());
             }
             return then(self);
@@ -75,9 +75,12 @@ impl Session {
     /// Whether the session goes on.
     fn refreshed(&mut self, answer: Answer, report: &Report) -> bool {
         let Some(selected) = self.selected() else { return true };
-        let snapshot = match answer {
-            Answer::Unchanged => None,
-            Answer::Snapshot(now) if now.uid_validity == selected.uid_validity => Some(now),
+        let changed = match answer {
+            Answer::Unchanged => Vec::new(),
+            Answer::Delta(delta) => selected.lay_over(delta),
+            Answer::Snapshot(now) if now.uid_validity == selected.uid_validity => {
+                selected.merge(now)
+            }
             Answer::Snapshot(_) => {
                 self.bye("the selected mailbox was joined with another, select it again");
                 return false;
@@ -93,7 +96,7 @@ impl Session {
                 return true;
             }
         };
-        let lines = selected.update(snapshot, report);
+        let lines = selected.tell(&changed, report);
         self.out.send(lines.as_bytes());
         true
     }

@@ -6,7 +6,7 @@
 use std::iter::Peekable;
 
 use super::refresh::{Report, Stored};
-use crate::ask::{Row, Snapshot};
+use crate::ask::{Delta, Row, Snapshot};
 use crate::parse::{Ranges, SequenceSet};
 use crate::write;
 
@@ -16,6 +16,8 @@ pub struct Selected {
     pub uid_validity: u32,
     pub version: u64,
     rows: Vec<Shown>,
+    /// How many messages the client was told of.
+    told: u32,
     /// Keywords that the client was told of.
     keywords: Vec<String>,
 }
@@ -36,8 +38,10 @@ impl Selected {
             uid_validity: snapshot.uid_validity,
             version: snapshot.version,
             rows: snapshot.rows.into_iter().map(shown).collect(),
+            told: 0,
             keywords: Vec::new(),
         };
+        selected.told = selected.count();
         selected.learn_keywords();
         selected
     }
@@ -89,14 +93,10 @@ impl Selected {
         format!("* FLAGS ({flags})\r\n* OK [PERMANENTFLAGS ({permanent})] these can be set\r\n")
     }
 
-    /// Takes over what is true now (`None`: nothing changed) and gives the lines that tell the client:
-    /// expunges from the last message down, then flags, then how many there are.
-    pub fn update(&mut self, snapshot: Option<Snapshot>, report: &Report) -> String {
-        let told = self.count();
-        let changed = match snapshot {
-            Some(snapshot) => self.merge(snapshot),
-            None => Vec::new(),
-        };
+    /// The lines that tell the client what is true now: expunges from the last message down, then flags
+    /// (of `changed` rows, as [`Selected::merge`] gives them), then how many there are.
+    pub fn tell(&mut self, changed: &[(u32, Vec<String>)], report: &Report) -> String {
+        let told = self.told;
         let mut lines = String::new();
         let expunged = if report.hold_expunges { 0 } else { self.drop_gone(&mut lines) };
         if self.learn_keywords() {
@@ -114,6 +114,7 @@ impl Selected {
         if self.count() + expunged != told {
             lines.push_str(&format!("* {} EXISTS\r\n", self.count()));
         }
+        self.told = self.count();
         lines
     }
 
@@ -128,7 +129,7 @@ impl Selected {
     /// | no | yes, below one it knows | left out: it cannot have a number in this session |
     ///
     /// The last case does not occur: new messages are shown above every UIDNEXT told.
-    fn merge(&mut self, snapshot: Snapshot) -> Vec<(u32, Vec<String>)> {
+    pub fn merge(&mut self, snapshot: Snapshot) -> Vec<(u32, Vec<String>)> {
         self.version = snapshot.version;
         let mut changed = Vec::new();
         let mut now = snapshot.rows.into_iter().peekable();
@@ -144,6 +145,30 @@ impl Selected {
             }
         }
         self.rows.extend(now.map(|row| Shown { row, gone: false }));
+        changed
+    }
+
+    /// The same from what is different only.
+    pub fn lay_over(&mut self, delta: Delta) -> Vec<(u32, Vec<String>)> {
+        self.version = delta.version;
+        let mut changed = Vec::new();
+        for row in delta.rows {
+            match self.rows.binary_search_by_key(&row.uid, |shown| shown.row.uid) {
+                Ok(at) => {
+                    let before = std::mem::replace(&mut self.rows[at].row, row);
+                    if !same_flags(&before.flags, &self.rows[at].row.flags) {
+                        changed.push((before.uid, before.flags));
+                    }
+                }
+                Err(at) if at == self.rows.len() => self.rows.push(Shown { row, gone: false }),
+                Err(_) => {}
+            }
+        }
+        for uid in delta.gone {
+            if let Ok(at) = self.rows.binary_search_by_key(&uid, |shown| shown.row.uid) {
+                self.rows[at].gone = true;
+            }
+        }
         changed
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use imap::{
-    Answer, Ask, Change, Copied, Failure, Mailbox, Read, Row, Snapshot, SpecialUse, Status,
+    Answer, Ask, Change, Copied, Delta, Failure, Mailbox, Read, Row, Snapshot, SpecialUse, Status,
 };
 
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct Store {
     /// The next question that is no login gets this answer instead.
     pub fail_next: Option<Failure>,
     ids: u128,
+    /// Every state of a mailbox that a session was told.
+    given: HashMap<(u128, u64), Snapshot>,
 }
 
 #[derive(Default)]
@@ -80,6 +82,28 @@ impl Store {
         self.try_answer(ask).unwrap_or_else(Answer::Failed)
     }
 
+    fn give(&mut self, mailbox: u128) -> Result<Snapshot, Failure> {
+        let snapshot = self.folder(mailbox)?.snapshot.clone();
+        self.given.insert((mailbox, snapshot.version), snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// Now and then all of it, as when the box does not remember what changed.
+    fn refresh(&mut self, mailbox: u128, version: u64) -> Result<Answer, Failure> {
+        let before = self.given.get(&(mailbox, version)).cloned().unwrap_or_default();
+        let now = self.give(mailbox)?;
+        if now.version == version {
+            return Ok(Answer::Unchanged);
+        }
+        if now.version % 3 == 0 || now.uid_validity != before.uid_validity {
+            return Ok(Answer::Snapshot(now));
+        }
+        let is_there = |row: &&Row| now.rows.iter().any(|other| other.uid == row.uid);
+        let gone = before.rows.iter().filter(|row| !is_there(row)).map(|row| row.uid).collect();
+        let rows = now.rows.iter().filter(|row| !before.rows.contains(row)).cloned().collect();
+        Ok(Answer::Delta(Delta { version: now.version, rows, gone }))
+    }
+
     fn try_answer(&mut self, ask: Ask) -> Result<Answer, Failure> {
         Ok(match ask {
             Ask::Login { user, password } if user == "ann" && password.as_str() == "secret" => {
@@ -89,15 +113,8 @@ impl Store {
             Ask::ListMailboxes => {
                 Answer::Mailboxes(self.folders.values().filter_map(|f| f.info.clone()).collect())
             }
-            Ask::Select { mailbox } => Answer::Snapshot(self.folder(mailbox)?.snapshot.clone()),
-            Ask::Refresh { mailbox, version } => {
-                let snapshot = &self.folder(mailbox)?.snapshot;
-                if snapshot.version == version {
-                    Answer::Unchanged
-                } else {
-                    Answer::Snapshot(snapshot.clone())
-                }
-            }
+            Ask::Select { mailbox } => Answer::Snapshot(self.give(mailbox)?),
+            Ask::Refresh { mailbox, version } => self.refresh(mailbox, version)?,
             Ask::Status { mailbox } => Answer::Status(status(&self.folder(mailbox)?.snapshot)),
             Ask::Read { entry, what } => self.read(entry, what)?,
             Ask::Append { mailbox, flags, internal_date_s, message } => {

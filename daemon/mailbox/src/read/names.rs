@@ -44,6 +44,33 @@ impl Index {
         })
     }
 
+    /// The account that sees the mailboxes of this one's household: the lowest id of its address. `None`
+    /// when it is removed.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn household_owner(&self, account: AccountId) -> Result<Option<AccountId>, Error> {
+        self.read(|tables| naming::owner(tables, account))
+    }
+
+    /// The highest UIDVALIDITY that a mailbox of the household ever had, also one that is gone: whatever
+    /// name a new mailbox gets, it must not be taken for one of those.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn highest_uid_validity(&self, account: AccountId) -> Result<u32, Error> {
+        self.read(|tables| {
+            let mut highest = 0;
+            for member in naming::members(tables, account)? {
+                for id in naming::boxes_of(tables, member)? {
+                    let created = box_row(tables, id)?.created;
+                    highest = highest.max(created.map_or(0, |created| created.uid_validity));
+                }
+            }
+            Ok(highest)
+        })
+    }
+
     /// INBOX in any case (RFC 9051 §5.1); other names as they are. Among the account's own.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use imap::ask::{Change, Copied, Mailbox, Read, Row, Snapshot, SpecialUse, Status};
+use imap::ask::{Change, Copied, Delta, Mailbox, Read, Row, Snapshot, SpecialUse, Status};
 use imap::{Answer, Ask, Config, Failure, Input, Limits, Output, Session};
 use record::{AccountId, Entry, EntryId, MailboxId};
 use replica::{FlagWish, MoveWish, Wish};
@@ -48,14 +48,7 @@ impl Imap {
             Ask::Login { .. } => unreachable!("answered above"),
             Ask::ListMailboxes => self.list(account),
             Ask::Select { mailbox } => self.snapshot(account, MailboxId(mailbox)),
-            Ask::Refresh { mailbox, version } => {
-                self.mailbox(account, MailboxId(mailbox))?;
-                let now = self.handle.index().version(MailboxId(mailbox)).map_err(stored)?;
-                if now == version {
-                    return Ok(Answer::Unchanged);
-                }
-                self.snapshot(account, MailboxId(mailbox))
-            }
+            Ask::Refresh { mailbox, version } => self.refresh(account, MailboxId(mailbox), version),
             Ask::Status { mailbox } => self.status(account, MailboxId(mailbox)),
             Ask::Read { entry, what } => self.read(account, EntryId(entry), what).await,
             Ask::Append { mailbox, flags, internal_date_s, message } => {
@@ -65,7 +58,8 @@ impl Imap {
                 self.store(account, MailboxId(mailbox), &entries, change, &flags).await
             }
             Ask::Expunge { mailbox, entries } => {
-                let mailbox = self.mailbox(account, MailboxId(mailbox))?.id;
+                let mailbox::Mailbox { account, id: mailbox, .. } =
+                    self.mailbox(account, MailboxId(mailbox))?;
                 let entries = entries.into_iter().map(EntryId).collect();
                 self.submit(Wish::Expunge { account, mailbox, entries }).await
             }
@@ -77,12 +71,14 @@ impl Imap {
             }
             Ask::Create { name } => self.create(account, name).await,
             Ask::Delete { mailbox } => {
-                let mailbox = self.mailbox(account, MailboxId(mailbox))?.id;
+                let mailbox::Mailbox { account, id: mailbox, .. } =
+                    self.mailbox(account, MailboxId(mailbox))?;
                 self.submit(Wish::DeleteMailbox { account, mailbox }).await
             }
             Ask::Rename { mailbox, name } => {
-                let mailbox = self.mailbox(account, MailboxId(mailbox))?.id;
                 self.free_name(account, &name)?;
+                let mailbox::Mailbox { account, id: mailbox, .. } =
+                    self.mailbox(account, MailboxId(mailbox))?;
                 self.submit(Wish::RenameMailbox { account, mailbox, name }).await
             }
             Ask::Subscribe { mailbox, subscribed } => {
@@ -92,14 +88,16 @@ impl Imap {
         }
     }
 
-    /// A mailbox of this account, and of no other.
+    /// A mailbox of this account's household, and of no other. A wish about it names its own account.
     fn mailbox(&self, account: AccountId, id: MailboxId) -> Result<mailbox::Mailbox, Failure> {
-        let found = self.handle.index().mailbox(id).map_err(stored)?;
-        found.filter(|m| m.account == account).ok_or(Failure::NoSuchMailbox)
+        let index = self.handle.index();
+        let owner = index.household_owner(account).map_err(stored)?;
+        let found = index.mailbox(id).map_err(stored)?;
+        found.filter(|m| Some(m.owner) == owner).ok_or(Failure::NoSuchMailbox)
     }
 
     fn list(&self, account: AccountId) -> Result<Answer, Failure> {
-        let mailboxes = self.handle.index().mailboxes(account).map_err(stored)?;
+        let mailboxes = self.handle.index().household(account).map_err(stored)?;
         let rows = mailboxes.into_iter().map(|m| Mailbox {
             id: m.id.0,
             special_use: special_use(&m.name),
@@ -114,15 +112,7 @@ impl Imap {
         // The version is read first: rows that are newer than it are only looked at once more.
         let version = index.version(id).map_err(stored)?;
         let mailbox = self.mailbox(account, id)?;
-        let rows = index.messages(id).map_err(stored)?;
-        let rows = rows.into_iter().map(|row| Row {
-            uid: row.uid.0,
-            entry: row.entry.0,
-            flags: row.flags,
-            modseq: row.modseq.0,
-            size: row.size_bytes,
-            internal_date_s: row.internal_date_s,
-        });
+        let rows = index.messages(id).map_err(stored)?.into_iter().map(shown_row);
         Ok(Answer::Snapshot(Snapshot {
             uid_validity: mailbox.uid_validity,
             uid_next: mailbox.uid_next.0,
@@ -132,18 +122,30 @@ impl Imap {
         }))
     }
 
+    /// Only what changed, as long as the index remembers it.
+    fn refresh(&self, account: AccountId, id: MailboxId, version: u64) -> Result<Answer, Failure> {
+        self.mailbox(account, id)?;
+        match self.handle.index().delta(id, version).map_err(stored)? {
+            Some(delta) if delta.version == version => Ok(Answer::Unchanged),
+            Some(delta) => Ok(Answer::Delta(Delta {
+                version: delta.version,
+                rows: delta.rows.into_iter().map(shown_row).collect(),
+                gone: delta.gone.into_iter().map(|uid| uid.0).collect(),
+            })),
+            None => self.snapshot(account, id),
+        }
+    }
+
     fn status(&self, account: AccountId, id: MailboxId) -> Result<Answer, Failure> {
         let mailbox = self.mailbox(account, id)?;
-        let rows = self.handle.index().messages(id).map_err(stored)?;
-        let deleted = rows.iter().filter(|row| row.flags.iter().any(|f| f == "\\Deleted")).count();
         Ok(Answer::Status(Status {
             messages: mailbox.messages as u32,
             unseen: mailbox.unseen as u32,
-            deleted: deleted as u32,
+            deleted: mailbox.deleted as u32,
             uid_next: mailbox.uid_next.0,
             uid_validity: mailbox.uid_validity,
             highest_modseq: mailbox.highest_modseq.0,
-            size: rows.iter().map(|row| u64::from(row.size_bytes)).sum(),
+            size: mailbox.size_bytes,
         }))
     }
 
@@ -171,9 +173,10 @@ impl Imap {
         internal_date_s: Option<i64>,
         message: Vec<u8>,
     ) -> Result<Answer, Failure> {
-        let uid_validity = self.mailbox(account, mailbox)?.uid_validity;
+        let target = self.mailbox(account, mailbox)?;
+        let uid_validity = target.uid_validity;
         let internal_date_s = internal_date_s.unwrap_or_else(unix_s);
-        let to = AppendTo { account, mailbox, flags, internal_date_s };
+        let to = AppendTo { account: target.account, mailbox, flags, internal_date_s };
         let entry = self.handle.append(to, message).await.map_err(failure)?;
         let uid = self.entry(account, entry)?.uid.0;
         Ok(Answer::Appended { uid_validity, uid })
@@ -187,7 +190,7 @@ impl Imap {
         change: Change,
         flags: &[String],
     ) -> Result<Answer, Failure> {
-        self.mailbox(account, mailbox)?;
+        let orderer = self.mailbox(account, mailbox)?.account;
         let mut changes = Vec::new();
         for entry in entries {
             let state = match self.entry(account, EntryId(*entry)) {
@@ -208,7 +211,7 @@ impl Imap {
         if changes.is_empty() {
             return Ok(Answer::Done);
         }
-        self.submit(Wish::Flags { account, mailbox, changes }).await
+        self.submit(Wish::Flags { account: orderer, mailbox, changes }).await
     }
 
     async fn copy(
@@ -220,7 +223,8 @@ impl Imap {
         and_expunge: bool,
     ) -> Result<Answer, Failure> {
         self.mailbox(account, from)?;
-        let uid_validity = self.mailbox(account, to)?.uid_validity;
+        let target = self.mailbox(account, to)?;
+        let (account, uid_validity) = (target.account, target.uid_validity);
         let wanted: HashSet<u128> = entries.iter().copied().collect();
         let rows = self.handle.index().messages(from).map_err(stored)?;
         let moves: Vec<MoveWish> = rows
@@ -260,15 +264,14 @@ impl Imap {
 
     async fn create(&self, account: AccountId, name: String) -> Result<Answer, Failure> {
         self.free_name(account, &name)?;
-        let count = self.handle.index().mailboxes(account).map_err(stored)?.len();
+        let count = self.handle.index().household(account).map_err(stored)?.len();
         if count >= MAILBOXES_MAX {
             return Err(Failure::Refused(format!(
                 "an account has at most {MAILBOXES_MAX} mailboxes"
             )));
         }
         let mailbox = MailboxId(Handle::new_id());
-        // Seconds since 1970: greater than that of any mailbox that had this name before.
-        let uid_validity = unix_s() as u32;
+        let uid_validity = self.handle.new_uid_validity(account).map_err(stored)?;
         self.submit(Wish::CreateMailbox { account, mailbox, name, uid_validity }).await?;
         Ok(Answer::Created { mailbox: mailbox.0 })
     }
@@ -279,7 +282,7 @@ impl Imap {
                 "a mailbox name has at most {MAILBOX_NAME_BYTES_MAX} bytes"
             )));
         }
-        match self.handle.index().mailbox_by_name(account, name).map_err(stored)? {
+        match self.handle.index().household_by_name(account, name).map_err(stored)? {
             Some(_) => Err(Failure::AlreadyExists),
             None => Ok(()),
         }
@@ -288,6 +291,17 @@ impl Imap {
     async fn submit(&self, wish: Wish) -> Result<Answer, Failure> {
         self.handle.submit(wish).await.map_err(failure)?;
         Ok(Answer::Done)
+    }
+}
+
+fn shown_row(row: mailbox::Row) -> Row {
+    Row {
+        uid: row.uid.0,
+        entry: row.entry.0,
+        flags: row.flags,
+        modseq: row.modseq.0,
+        size: row.size_bytes,
+        internal_date_s: row.internal_date_s,
     }
 }
 

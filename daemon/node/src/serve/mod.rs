@@ -48,7 +48,7 @@ pub trait Protocol: Send {
     fn notice_change(&mut self, now: Instant);
 }
 
-/// An entry that is there and belongs to this account, and to no other.
+/// An entry that is there and belongs to this account's household, and to no other.
 fn owned_entry(
     handle: &Handle,
     account: AccountId,
@@ -57,11 +57,16 @@ fn owned_entry(
     let Some(state) = handle.index().entry(entry)?.filter(|state| !state.expunged) else {
         return Ok(None);
     };
-    let owner = handle.index().account_of(state.entry.mailbox)?;
-    Ok((owner == Some(account)).then_some(state))
+    let index = handle.index();
+    let Some(of) = index.account_of(state.entry.mailbox)? else { return Ok(None) };
+    let is_own = of == account || {
+        let owner = index.household_owner(of)?;
+        owner.is_some() && owner == index.household_owner(account)?
+    };
+    Ok(is_own.then_some(state))
 }
 
 /// Unix seconds.
-fn unix_s() -> i64 {
+pub(crate) fn unix_s() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }

@@ -56,7 +56,7 @@ impl Pop3 {
 
     fn maildrop(&self, account: AccountId) -> Result<MaildropAnswer, Error> {
         let index = self.handle.index();
-        let inbox = index.mailbox_by_name(account, "INBOX")?.ok_or(Error::NoSuchMailbox)?;
+        let inbox = index.household_by_name(account, "INBOX")?.ok_or(Error::NoSuchMailbox)?;
         let rows = index.messages(inbox.id)?;
         let rows = rows.iter().map(|row| Row { entry: row.entry.0, size_bytes: row.size_bytes });
         Ok(MaildropAnswer::Open(rows.collect()))
@@ -76,8 +76,9 @@ impl Pop3 {
     }
 
     async fn delete(&self, account: AccountId, entries: Vec<u128>) -> Result<(), Error> {
-        let inbox = self.handle.index().mailbox_by_name(account, "INBOX")?;
-        let mailbox = inbox.ok_or(Error::NoSuchMailbox)?.id;
+        let inbox = self.handle.index().household_by_name(account, "INBOX")?;
+        let inbox = inbox.ok_or(Error::NoSuchMailbox)?;
+        let (account, mailbox) = (inbox.account, inbox.id);
         let entries = entries.into_iter().map(EntryId).collect();
         self.handle.submit(Wish::Expunge { account, mailbox, entries }).await
     }
