@@ -10,7 +10,7 @@
 //! | `Select` | `Snapshot` | `NoSuchMailbox` |
 //! | `Refresh` | `Unchanged`, `Delta`, `Snapshot` | `NoSuchMailbox` |
 //! | `Status` | `Status` | `NoSuchMailbox` |
-//! | `Read` | `Bytes` | `NoSuchMessage` |
+//! | `Read` | `Bytes`, or `Facts` if asked for |  `NoSuchMessage` |
 //! | `Append` | `Appended` | `NoSuchMailbox`, `TooBig`, `OverQuota` |
 //! | `Store`, `Expunge` | `Done` | `NoSuchMailbox` |
 //! | `Copy`, `Move` | `Copied` | `NoSuchMailbox`, `OverQuota` |
@@ -22,6 +22,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+
+use crate::facts::Facts;
 
 /// One question to the box. At most one is outstanding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub enum Ask {
 /// How much of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
+    /// What most clients ask of most messages. The answer is [`Answer::Facts`].
+    Facts,
     /// The header section with its empty line, as [`message::header_length`] finds it.
     Header,
     /// Everything.
@@ -94,6 +98,7 @@ pub enum Answer {
     Delta(Delta),
     Status(Status),
     Bytes(Arc<[u8]>),
+    Facts(Arc<Facts>),
     Appended {
         uid_validity: u32,
         uid: u32,

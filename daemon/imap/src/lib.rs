@@ -11,6 +11,7 @@
 //! syntax, in `parse/`.
 
 pub mod ask;
+pub mod facts;
 pub mod limits;
 mod parse;
 mod reader;
@@ -22,5 +23,6 @@ pub use ask::{
     Answer, Ask, Change, Copied, Delta, Failure, Mailbox, Password, Read, Row, Snapshot,
     SpecialUse, Status,
 };
+pub use facts::Facts;
 pub use limits::Limits;
 pub use session::{Config, Input, Output, Session};

@@ -101,6 +101,7 @@ impl Applier {
                     return;
                 }
             }
+            self.dirty |= stores_or_abort(self.shared.facts.put(&self.shared.index));
             if self.dirty && self.checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
                 stores_or_abort(self.shared.index.checkpoint());
                 stores_or_abort(self.shared.users.checkpoint());

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use imap::Facts;
 use journal::{Log, RealDisk};
 use mailbox::Index;
 use record::{AccountId, BodyRef, EntryId, MailboxId, RequestId, Side, Vector};
@@ -16,6 +17,7 @@ use users::Users;
 use crate::applier::Comparison;
 use crate::body::{self, Body};
 use crate::core::{Answer, Place};
+use crate::facts::FactsKeeper;
 use crate::limits::{BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, PASSWORD_CACHE_ENTRIES, READ_WAIT};
 use crate::serve;
 use crate::shell::Turn;
@@ -95,6 +97,7 @@ pub(crate) struct Shared {
     /// The last one given to a new mailbox.
     pub uid_validity: AtomicU32,
     pub bodies: Mutex<BodyCache>,
+    pub facts: FactsKeeper,
     /// SHA-256 over user, password and the password's hash in force: those found right.
     pub passwords: Mutex<HashSet<[u8; 32]>>,
 }
@@ -315,6 +318,16 @@ impl Handle {
             .map_err(|_| Error::Stopped)?
     }
 
+    /// What clients ask of most messages, from the index; the message is read when it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when this box's copy cannot be read.
+    pub async fn facts(&self, body: BodyRef) -> Result<Arc<Facts>, Error> {
+        let shared = self.shared.clone();
+        let found = tokio::task::spawn_blocking(move || shared.facts(body));
+        found.await.map_err(|_| Error::Stopped)?
+    }
+
     /// The opening of a session, as of now.
     ///
     /// # Errors
@@ -411,6 +424,15 @@ impl Shared {
         }
         passwords.insert(key);
         Ok(Some(account))
+    }
+
+    fn facts(&self, body: BodyRef) -> Result<Arc<Facts>, Error> {
+        if let Some(known) = self.facts.known(&self.index, body) {
+            return Ok(known);
+        }
+        let facts = Arc::new(Facts::of(&self.read(body, false)?));
+        self.facts.keep(body, &facts);
+        Ok(facts)
     }
 
     fn read(&self, body: BodyRef, header_only: bool) -> Result<Arc<[u8]>, Error> {

@@ -15,6 +15,7 @@
 mod applier;
 pub mod body;
 pub mod core;
+mod facts;
 mod handle;
 pub mod limits;
 mod link;

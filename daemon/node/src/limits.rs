@@ -41,6 +41,10 @@ pub const ZSTD_KEEP_PERCENT: usize = 90;
 /// Bodies kept uncompressed in memory for clients that fetch in pieces, in bytes.
 pub const BODY_CACHE_BYTES: usize = 32 * 1024 * 1024;
 
+/// Facts about messages that wait for the next batch; a client that lists a large mailbox finds them faster
+/// than they are put.
+pub const FACTS_WAITING_MAX: usize = 16_384;
+
 /// Mailboxes of one account.
 pub const MAILBOXES_MAX: usize = 1000;
 

@@ -23,6 +23,7 @@ use users::Users;
 use crate::applier::{Applier, Comparison, Told as PeerDigest};
 use crate::body::Body;
 use crate::core::{Answer, Core, Input, Output, Place, Start};
+use crate::facts::FactsKeeper;
 use crate::handle::{Error, Handle, Progress, Shared};
 use crate::limits::{CHANGES_QUEUE, LOOP_QUEUE};
 
@@ -137,6 +138,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         comparison,
         uid_validity: AtomicU32::new(0),
         bodies: Mutex::default(),
+        facts: FactsKeeper::default(),
         passwords: Mutex::default(),
     });
     let handle = Handle { turns: turns.clone(), shared: shared.clone() };

@@ -84,7 +84,9 @@ fn prove_checkers(args: &Args) {
         let promise = proof.rule.promise();
         match &proof.caught {
             Some(failure) => {
-                println!("{rule:20} {promise} caught at seed {}: {}", failure.seed, failure.what);
+                let first = failure.what.split("; ").find(|what| what.starts_with(promise));
+                let what = first.unwrap_or(&failure.what);
+                println!("{rule:20} {promise} caught at seed {}: {what}", failure.seed);
             }
             None => {
                 asleep += 1;

@@ -41,11 +41,24 @@ impl Boxes {
     /// # Errors
     /// What the panel refuses.
     pub fn add_account(&mut self, name: &str) -> Result<Account> {
-        let address = format!("{name}@{DOMAIN}");
-        let password = format!("{name}'s own secret, twice as long");
         let before = self.a.status()?.accounts;
+        let password = format!("{name}'s own secret, twice as long");
+        let account = self.add_account_at(Side::A, name, &password)?;
+        for side in [Side::A, Side::B] {
+            self.get_mut(side).wait("the new account", |status| status.accounts > before)?;
+        }
+        Ok(account)
+    }
+
+    /// Makes an account through the panel of one box.
+    ///
+    /// # Errors
+    /// What the panel refuses.
+    pub fn add_account_at(&self, side: Side, name: &str, password: &str) -> Result<Account> {
+        let address = format!("{name}@{DOMAIN}");
+        let password = password.to_owned();
         let json = serde_json::json!({ "address": address, "password": password }).to_string();
-        let panel = Http::new(self.a.port(443), "admin", ADMIN_PASSWORD, PANEL_LIMIT);
+        let panel = Http::new(self.get(side).port(443), "admin", ADMIN_PASSWORD, PANEL_LIMIT);
         // Until the pair's first settings are there every password is wrong, and who is wrong too
         // often is shut out for a minute: so the pauses grow.
         let mut pause = Duration::from_millis(500);
@@ -61,9 +74,6 @@ impl Boxes {
                 }
             }
         })?;
-        for side in [Side::A, Side::B] {
-            self.get_mut(side).wait("the new account", |status| status.accounts > before)?;
-        }
         Ok(Account { address, password })
     }
 

@@ -4,11 +4,13 @@
 //! | file | story |
 //! |---|---|
 //! | `faults.rs` | a box is killed, stands still, gets a new disk, the cable is cut: nothing acknowledged is lost or doubled |
+//! | `names.rs` | both sides of a split give one name: it is one afterwards |
 //! | `sharing.rs` | what is done at one box is seen at the other |
 //! | `clients.rs` | Python's standard library and curl |
 
 mod clients;
 mod faults;
+mod names;
 mod sharing;
 
 use anyhow::{Context, Result, anyhow, bail};

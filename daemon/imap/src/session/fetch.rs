@@ -12,6 +12,7 @@ use super::outbox::Outbox;
 use super::selected::has_flag;
 use super::{Doing, Report, Session, failure_text};
 use crate::ask::{self, Answer, Ask, Change, Failure, Row};
+use crate::facts::Facts;
 use crate::parse::{Item, Ranges, SequenceSet};
 use crate::write;
 
@@ -30,6 +31,12 @@ pub struct Fetch {
     /// Some message numbers stand for messages that are expunged already. UIDs that are gone are
     /// passed over like those that never were (RFC 9051 §6.4.9).
     missing: bool,
+}
+
+/// What was read of a message.
+enum Known {
+    Facts(Arc<Facts>),
+    Text(Text),
 }
 
 /// A message, as far as it was read.
@@ -55,7 +62,7 @@ impl Session {
             items.insert(0, Item::Uid); // RFC 9051 §6.4.9: told whether asked for or not
         }
         let wanted = selected.resolve(set, uid);
-        let read = items.iter().filter_map(needs).max_by_key(|read| *read == ask::Read::Whole);
+        let read = what_to_read(&items);
         let (next, seen, missing) = (0, Vec::new(), false);
         let fetch = Fetch { tag, uid, items, wanted, read, next, seen, missing };
         self.doing = Doing::Fetching(Box::new(fetch));
@@ -94,9 +101,13 @@ impl Session {
 
     fn fetch_text(&mut self, mut fetch: Box<Fetch>, number: u32, row: &Row, answer: Answer) {
         match answer {
-            Answer::Bytes(bytes) => {
-                let text = Text::new(bytes, &fetch);
-                respond(&mut self.out, number, row, &fetch.items, Some(&text));
+            Answer::Bytes(_) | Answer::Facts(_) => {
+                let known = match answer {
+                    Answer::Bytes(bytes) => Some(Known::Text(Text::new(bytes, &fetch))),
+                    Answer::Facts(facts) => Some(Known::Facts(facts)),
+                    _ => None,
+                };
+                respond(&mut self.out, number, row, &fetch.items, known.as_ref());
                 if fetch.items.iter().any(marks_seen) && !has_flag(&row.flags, "\\Seen") {
                     fetch.seen.push(row.entry);
                 }
@@ -148,6 +159,13 @@ impl Text {
     }
 }
 
+/// As little as will do for all of the items.
+fn what_to_read(items: &[Item]) -> Option<ask::Read> {
+    let read = items.iter().filter_map(needs).max_by_key(|read| *read == ask::Read::Whole)?;
+    let mut needing = items.iter().filter(|item| needs(item).is_some());
+    Some(if needing.all(Facts::answer_item) { ask::Read::Facts } else { read })
+}
+
 fn needs(item: &Item) -> Option<ask::Read> {
     match item {
         Item::Flags | Item::Uid | Item::InternalDate | Item::Size | Item::ModSeq => None,
@@ -170,13 +188,13 @@ fn marks_seen(item: &Item) -> bool {
 }
 
 /// `"*" SP nz-number SP "FETCH" SP "(" msg-att ")"`
-fn respond(out: &mut Outbox, number: u32, row: &Row, items: &[Item], text: Option<&Text>) {
+fn respond(out: &mut Outbox, number: u32, row: &Row, items: &[Item], known: Option<&Known>) {
     out.send(format!("* {number} FETCH (").as_bytes());
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.send(b" ");
         }
-        match (item, text) {
+        match (item, known) {
             (Item::Flags, _) => send(out, &format!("FLAGS ({})", write::flags(&row.flags))),
             (Item::Uid, _) => send(out, &format!("UID {}", row.uid)),
             (Item::InternalDate, _) => {
@@ -184,22 +202,45 @@ fn respond(out: &mut Outbox, number: u32, row: &Row, items: &[Item], text: Optio
             }
             (Item::Size, _) => send(out, &format!("RFC822.SIZE {}", row.size)),
             (Item::ModSeq, _) => send(out, &format!("MODSEQ ({})", row.modseq)),
-            (Item::Envelope, Some(text)) => {
+            (Item::Envelope, Some(Known::Facts(facts))) => {
+                send(out, "ENVELOPE ");
+                out.send(&facts.envelope);
+            }
+            (Item::Body, Some(Known::Facts(facts))) => {
+                send(out, "BODY ");
+                out.send(&facts.body);
+            }
+            (Item::BodyStructure, Some(Known::Facts(facts))) => {
+                send(out, "BODYSTRUCTURE ");
+                out.send(&facts.body_structure);
+            }
+            (Item::Envelope, Some(Known::Text(text))) => {
                 let mut shown = b"ENVELOPE ".to_vec();
                 write::envelope(&mut shown, &Envelope::of(text.header()));
                 out.send(&shown);
             }
-            (Item::Body | Item::BodyStructure, Some(Text { bytes, root: Some(root) })) => {
+            (
+                Item::Body | Item::BodyStructure,
+                Some(Known::Text(Text { bytes, root: Some(root) })),
+            ) => {
                 let extended = *item == Item::BodyStructure;
                 let mut shown =
                     if extended { b"BODYSTRUCTURE ".to_vec() } else { b"BODY ".to_vec() };
                 write::body(&mut shown, bytes, root, extended);
                 out.send(&shown);
             }
-            (Item::Section(item), Some(text)) => {
+            (Item::Section(item), Some(known)) => {
                 send(out, &item.label);
                 out.send(b" ");
-                send_found(out, text, find(item, text), item.partial);
+                match known {
+                    Known::Text(text) => {
+                        send_found(out, &text.bytes, find(item, text), item.partial);
+                    }
+                    Known::Facts(facts) => {
+                        let found = item.section.find_in_header(&facts.header);
+                        send_found(out, &Arc::from([]), found, item.partial);
+                    }
+                }
             }
             // Not reached: what these need was read. NIL keeps the response well-formed.
             (Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_), _) => {
@@ -220,13 +261,18 @@ fn find(item: &crate::parse::SectionItem, text: &Text) -> Option<Found> {
 }
 
 /// `nstring`, always as a literal: NIL where there is no such part.
-fn send_found(out: &mut Outbox, text: &Text, found: Option<Found>, partial: Option<(u64, u64)>) {
+fn send_found(
+    out: &mut Outbox,
+    message: &Arc<[u8]>,
+    found: Option<Found>,
+    partial: Option<(u64, u64)>,
+) {
     match found {
         None => out.send(b"NIL"),
         Some(Found::Range(range)) => {
             let range = cut(range, partial);
             send(out, &format!("{{{}}}\r\n", range.len()));
-            out.send_shared(&text.bytes, range);
+            out.send_shared(message, range);
         }
         Some(Found::Built(bytes)) => {
             let range = cut(0..bytes.len(), partial);

@@ -14,6 +14,7 @@ use message::{Part, fields, split};
 use super::selected::has_flag;
 use super::{Doing, Report, Session, failure_text};
 use crate::ask::{Answer, Ask, Failure, Read, Row};
+use crate::facts::Facts;
 use crate::limits::SEARCH_STEP;
 use crate::parse::{self, Key, Ranges, Returns, Test};
 use crate::write;
@@ -50,13 +51,11 @@ impl Session {
         let Some(selected) = self.selected() else { return };
         let parse::Search { returns, key } = search;
         let key = key.resolve(selected.count(), selected.largest_uid());
-        let in_header = |test: &Test| {
-            matches!(
-                test,
-                Test::Header(..) | Test::SentBefore(_) | Test::SentOn(_) | Test::SentSince(_)
-            )
+        let read_first = match (key.has(is_about_header), key.has(is_about_other_header)) {
+            (false, _) => Read::Whole,
+            (true, false) => Read::Facts,
+            (true, true) => Read::Header,
         };
-        let read_first = if key.has(in_header) { Read::Header } else { Read::Whole };
         let search = Search { tag, uid, returns, key, read_first, next: 0, found: Vec::new() };
         self.doing = Doing::Searching(Box::new(search));
     }
@@ -92,8 +91,20 @@ impl Session {
 
     fn search_text(&mut self, mut search: Box<Search>, number: u32, row: Row, what: Read) {
         self.ask(Ask::Read { entry: row.entry, what }, move |session, answer| {
-            let bytes: Arc<[u8]> = match answer {
-                Answer::Bytes(bytes) => bytes,
+            let facts;
+            let bytes: Arc<[u8]>;
+            let text = match answer {
+                Answer::Facts(read) => {
+                    facts = read;
+                    Text::Header(&facts.header)
+                }
+                Answer::Bytes(read) => {
+                    bytes = read;
+                    match what {
+                        Read::Facts | Read::Header => Text::Header(&bytes),
+                        Read::Whole => Text::Whole(&bytes),
+                    }
+                }
                 Answer::Failed(Failure::NoSuchMessage) => {
                     session.changed = true;
                     session.doing = Doing::Searching(search);
@@ -105,12 +116,8 @@ impl Session {
                     return session.finish(search.tag, &text, report);
                 }
             };
-            let text = match what {
-                Read::Header => Text::Header(&bytes),
-                Read::Whole => Text::Whole(&bytes),
-            };
             match (Subject { number, row: &row, text }.decide(&search.key), what) {
-                (None, Read::Header) => {
+                (None, Read::Facts | Read::Header) => {
                     return session.search_text(search, number, row, Read::Whole);
                 }
                 (Some(true), _) => search.hit(number, &row),
@@ -131,6 +138,15 @@ impl Session {
         self.untagged(&line);
         self.finish(tag, "OK SEARCH done", Report { hold_expunges: !uid, ..Report::default() });
     }
+}
+
+fn is_about_header(test: &Test) -> bool {
+    matches!(test, Test::Header(..) | Test::SentBefore(_) | Test::SentOn(_) | Test::SentSince(_))
+}
+
+/// About a field that is not among the facts.
+fn is_about_other_header(test: &Test) -> bool {
+    is_about_header(test) && !Facts::decide_test(test)
 }
 
 impl Search {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use imap::{
-    Answer, Ask, Change, Copied, Delta, Failure, Mailbox, Read, Row, Snapshot, SpecialUse, Status,
+    Answer, Ask, Change, Copied, Delta, Facts, Failure, Mailbox, Read, Row, Snapshot, SpecialUse,
+    Status,
 };
 
 #[derive(Default)]
@@ -165,10 +166,14 @@ impl Store {
 
     fn read(&self, entry: u128, what: Read) -> Result<Answer, Failure> {
         let body = self.bodies.get(&entry).ok_or(Failure::NoSuchMessage)?;
-        Ok(Answer::Bytes(match what {
-            Read::Whole => Arc::clone(body),
-            Read::Header => message::split(body).0.into(),
-        }))
+        Ok(match what {
+            Read::Whole => Answer::Bytes(Arc::clone(body)),
+            Read::Header => Answer::Bytes(message::split(body).0.into()),
+            Read::Facts => {
+                let kept = Facts::of(body).to_bytes();
+                Answer::Facts(Facts::from_bytes(&kept).unwrap().into())
+            }
+        })
     }
 
     fn store(

@@ -161,6 +161,10 @@ impl Imap {
         what: Read,
     ) -> Result<Answer, Failure> {
         let body = self.entry(account, entry)?.entry.body;
+        if what == Read::Facts {
+            let facts = self.handle.facts(body).await.map_err(failure)?;
+            return Ok(Answer::Facts(facts));
+        }
         let bytes = self.handle.read(body, what == Read::Header).await.map_err(failure)?;
         Ok(Answer::Bytes(bytes))
     }
