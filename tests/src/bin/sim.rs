@@ -20,6 +20,9 @@ struct Args {
     /// Break each rule on purpose, and see that the checker meant for it fires.
     #[arg(long)]
     prove_checkers: bool,
+    /// One box misses so many gigabytes, comes back and catches up, while clients of the other go on.
+    #[arg(long)]
+    catch_up_gb: Option<f64>,
     /// Tell a failing seed as it is, without looking for a shorter story.
     #[arg(long)]
     whole: bool,
@@ -29,10 +32,30 @@ fn main() {
     let args = Args::parse();
     if args.prove_checkers {
         prove_checkers(&args);
+    } else if let Some(gigabytes) = args.catch_up_gb {
+        catch_up(gigabytes);
     } else if let Some(seed) = args.seed {
         replay(seed);
     } else {
         explore(&args);
+    }
+}
+
+fn catch_up(gigabytes: f64) {
+    match sim::catch_up::run((gigabytes * 1e9) as u64) {
+        Ok(figures) => {
+            let ratio = figures.sent_bytes as f64 / figures.missed_bytes as f64;
+            println!(
+                "missed {} bytes, sent {}: {ratio:.4}",
+                figures.missed_bytes, figures.sent_bytes
+            );
+            println!("caught up after {} virtual ms", figures.took_ms);
+            println!(
+                "{} deliveries to the other meanwhile, the longest wait {} virtual ms",
+                figures.deliveries, figures.longest_wait_ms
+            );
+        }
+        Err(what) => fail(&what),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `checks/` | one file for each promise of the design |
 //! | `many` | many seeds on all processors |
 //! | `shrink` | the shortest story that still breaks the promise |
+//! | `catch_up/` | a box takes in gigabytes while clients of the other go on |
 //! | `prove` | each rule broken on purpose, to see its checker fire |
 //!
 //! A run: both boxes join, accounts are made, faults and clients take turns, then the faults stop and
@@ -18,6 +19,7 @@
 
 mod boxes;
 mod cable;
+pub mod catch_up;
 mod checks;
 mod clients;
 mod counts;
