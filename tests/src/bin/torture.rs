@@ -6,9 +6,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
-use tests::torture::{Fault, Plan, Size, catch_up, full, rounds, split};
+use tests::torture::{FailoverPlan, Fault, Plan, Size, catch_up, failover, full, rounds, split};
 
 #[derive(Parser)]
 struct Cli {
@@ -36,6 +36,21 @@ enum Torture {
     },
     /// A disk without room (needs root, and mounts files)
     Full,
+    /// Every fault of the network, the power, the disk and the program, on real ports (needs root)
+    Failover {
+        /// At least each scene once
+        #[arg(long, default_value_t = 0)]
+        minutes: u64,
+        /// Decides the order of the scenes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only these
+        #[arg(long, value_delimiter = ',')]
+        scenes: Vec<String>,
+        /// Silence for this long means dead
+        #[arg(long, default_value_t = 600)]
+        dead_after_ms: u64,
+    },
     /// Both boxes take mail for the same mailboxes while nothing passes between them
     Split {
         /// At each box
@@ -92,10 +107,20 @@ fn main() -> Result<()> {
         Torture::Net(args) => rounds(&args.plan(Fault::Net))?,
         Torture::CatchUp { mib } => catch_up(*mib)?,
         Torture::Full => full()?,
+        Torture::Failover { minutes, seed, scenes, dead_after_ms } => failover(&FailoverPlan {
+            minutes: *minutes,
+            seed: *seed,
+            scenes: scenes.clone(),
+            dead_after_ms: *dead_after_ms,
+        })?,
         Torture::Split { messages, mailboxes } => split(*messages, *mailboxes)?,
     };
     if let Some(path) = cli.json {
         std::fs::write(path, serde_json::to_string_pretty(&totals)? + "\n")?;
+    }
+    // Those that stop at the first wrong thing have none to tell.
+    if totals["wrong"].as_u64().is_some_and(|wrong| wrong > 0) {
+        bail!("{} wrong", totals["wrong"]);
     }
     Ok(())
 }

@@ -13,8 +13,9 @@ use control::Side;
 use crate::native::{Account, Imap};
 
 /// The kernels answer each other within this time, or a frame was lost: then the client tries again and does not wait
-/// for its kernel's second attempt, which comes after a second.
-const CONNECT_LIMIT: Duration = Duration::from_millis(25);
+/// for its kernel's second attempt, which comes after a second. Over a slow cable only the more patient client gets
+/// through.
+const CONNECT_LIMITS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
 /// A connection that was taken but is not greeted (the program stands still) is given up after this.
 const GREETING_LIMIT: Duration = Duration::from_millis(300);
 /// For an answer to a reader.
@@ -24,7 +25,7 @@ const READ_EVERY: Duration = Duration::from_millis(10);
 /// Something that succeeds again and again, and when it did.
 pub struct Watched {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -40,33 +41,37 @@ pub struct Success {
     pub by: Option<Side>,
 }
 
-/// Connects to a port 25 on and on, and waits for the greeting each time. Call it from the street.
+/// Connects to a port 25 on and on, and waits for the greeting each time: two clients, of whom the second is there for
+/// slow cables. Call it from the street.
 #[must_use]
 pub fn greeter(address: SocketAddr, every: Duration) -> Watched {
-    Watched::start(move |shared| {
-        while !shared.is_over() {
-            if let Ok(by) = greet(address) {
-                shared.success(by);
+    let client = |limit| {
+        move |shared: &Shared| {
+            while !shared.is_over() {
+                if let Ok(by) = greet(address, limit) {
+                    shared.success(by);
+                }
+                thread::sleep(every);
             }
-            thread::sleep(every);
         }
-    })
+    };
+    Watched::start(CONNECT_LIMITS.map(client))
 }
 
 /// Reads by IMAP on and on, in one session for as long as that lives. Call it from the street.
 #[must_use]
 pub fn reader(address: SocketAddr, account: Account) -> Watched {
-    Watched::start(move |shared| {
+    Watched::start([move |shared: &Shared| {
         while !shared.is_over() {
             // A session that ends is what the stopwatch is for.
             let _ = read(address, &account, shared);
             thread::sleep(READ_EVERY);
         }
-    })
+    }])
 }
 
-fn greet(address: SocketAddr) -> Result<Option<Side>> {
-    let stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
+fn greet(address: SocketAddr, limit: Duration) -> Result<Option<Side>> {
+    let stream = TcpStream::connect_timeout(&address, limit)?;
     stream.set_read_timeout(Some(GREETING_LIMIT))?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
@@ -86,10 +91,16 @@ fn read(address: SocketAddr, account: &Account, shared: &Shared) -> Result<()> {
 }
 
 impl Watched {
-    fn start(body: impl FnOnce(&Shared) + Send + 'static) -> Watched {
+    fn start<Body, const N: usize>(bodies: [Body; N]) -> Watched
+    where
+        Body: FnOnce(&Shared) + Send + 'static,
+    {
         let shared = Arc::new(Shared::default());
-        let own = shared.clone();
-        Watched { shared, thread: Some(thread::spawn(move || body(&own))) }
+        let spawn = |body: Body| {
+            let shared = shared.clone();
+            thread::spawn(move || body(&shared))
+        };
+        Watched { threads: bodies.map(spawn).into_iter().collect(), shared }
     }
 
     /// All successes so far.
@@ -125,7 +136,7 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             // One that panicked has said so already.
             let _ = thread.join();
         }
@@ -138,7 +149,7 @@ impl Shared {
     }
 
     fn success(&self, by: Option<Side>) {
-        let success = Success { at: Instant::now(), by };
-        self.successes.lock().expect("nobody panics").push(success);
+        let mut successes = self.successes.lock().expect("nobody panics");
+        successes.push(Success { at: Instant::now(), by });
     }
 }

@@ -12,6 +12,7 @@
 //! | `split` | both boxes take mail while nothing passes between them |
 //! | `catchup` | how a survivor's clients fare while the other box takes in what it missed |
 //! | `full` | a disk without room |
+//! | `failover` | the scenes of [`crate::netns`], for hours |
 //! | `disk` | a file system in a file, whose power can be cut |
 //!
 //! A message is moved, expunged or flagged at most once, by one client, so that the judge needs no guessing: what was
@@ -22,6 +23,7 @@ mod catchup;
 mod clients;
 mod dice;
 mod disk;
+mod failover;
 mod full;
 mod look;
 mod rounds;
@@ -30,6 +32,7 @@ mod stand;
 
 pub use catchup::catch_up;
 pub use disk::Disk;
+pub use failover::{FailoverPlan, failover};
 pub use full::full;
 pub use rounds::{Fault, Plan, rounds};
 pub use split::split;

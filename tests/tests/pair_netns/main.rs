@@ -5,6 +5,7 @@
 //! A scene that the machine itself disturbed (it stood still for longer than a box may be silent) is played again; when
 //! the machine never lets it be judged, the test says so and passes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use control::site::Timing;
@@ -16,12 +17,15 @@ const TIMING: Timing = Timing { dead_after_ms: 600, cold_start_wait_ms: 3000 };
 
 /// One rig serves all scenes in turn, because to bring a pair up takes longer than most scenes.
 static RIG: Mutex<Option<Rig>> = Mutex::new(None);
+/// Scenes that wait for it, or have it: the last one takes the rig down.
+static PLAYERS: AtomicUsize = AtomicUsize::new(0);
 
 fn play(name: &str) {
     if let Some(why) = missing() {
         return eprintln!("skipped {name}: {why}");
     }
     let scene = scene(name).expect("a scene of this name");
+    let _player = Player::new();
     let mut place = RIG.lock().unwrap_or_else(PoisonError::into_inner);
     // A rig in which a scene failed ends with it.
     let mut rig = match place.take() {
@@ -39,7 +43,22 @@ fn play(name: &str) {
         Ok(None) => eprintln!("{name}: the machine stood still too often to judge"),
         Err(error) => panic!("{name}: {error:#}"),
     }
-    *place = Some(rig);
+    *place = Some(rig).filter(|_| PLAYERS.load(Ordering::SeqCst) > 1);
+}
+
+struct Player;
+
+impl Player {
+    fn new() -> Player {
+        PLAYERS.fetch_add(1, Ordering::SeqCst);
+        Player
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        PLAYERS.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 macro_rules! scenes {
