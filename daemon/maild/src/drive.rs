@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use node::serve::{Protocol, Step};
+use node::serve::{Event, Protocol, Step};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -43,7 +43,7 @@ pub async fn drive<P: Protocol>(
                 Step::StartTls => {
                     stream.flush().await?;
                     stream = start_tls(stream, tls.clone()).await?;
-                    protocol.tls_started(Instant::now());
+                    protocol.handle(Instant::now(), Event::TlsStarted);
                 }
                 Step::Close => {
                     stream.flush().await?;
@@ -58,13 +58,13 @@ pub async fn drive<P: Protocol>(
         tokio::select! {
             got = stream.read(&mut buffer), if wants_input => match got? {
                 0 => return Ok(()),
-                length => protocol.bytes(Instant::now(), &buffer[..length]),
+                length => protocol.handle(Instant::now(), Event::Bytes(&buffer[..length])),
             },
-            () = protocol.changed() => protocol.notice_change(Instant::now()),
-            () = until(deadline) => protocol.tick(Instant::now()),
+            () = protocol.changed() => protocol.handle(Instant::now(), Event::Changed),
+            () = until(deadline) => protocol.handle(Instant::now(), Event::Tick),
             reason = closing_reason(&mut closing), if !told_to_close => {
                 told_to_close = true;
-                protocol.closing(Instant::now(), &reason);
+                protocol.handle(Instant::now(), Event::Closing(&reason));
             }
         }
     }

@@ -7,15 +7,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rack::client::Stream;
 
 use super::maild::Maild;
 use super::pair::Account;
-use super::wire::Wire;
 use super::{PATIENCE, until_sure};
 
 /// A session that is logged in.
 pub struct Imap {
-    wire: Wire,
+    stream: Stream,
     last_tag: u32,
 }
 
@@ -67,8 +67,8 @@ impl Imap {
     /// When the box does not take the login.
     pub fn login_within(limit: Duration, imaps: SocketAddr, account: &Account) -> Result<Imap> {
         until_sure("[UNAVAILABLE]", || {
-            let mut imap = Imap { wire: Wire::connect(imaps, limit)?, last_tag: 0 };
-            let greeting = imap.wire.line()?;
+            let mut imap = Imap { stream: Stream::tls("IMAP", imaps, limit)?, last_tag: 0 };
+            let greeting = imap.stream.text()?;
             ensure!(greeting.starts_with("* OK"), "greeting {greeting:?}");
             imap.command(&format!("LOGIN \"{}\" \"{}\"", account.address, account.password))?;
             Ok(imap)
@@ -109,9 +109,9 @@ impl Imap {
     pub fn append(&mut self, mailbox: &str, flags: &str, message: &[u8]) -> Result<()> {
         let length = message.len();
         let tag = self.begin(&format!("APPEND \"{mailbox}\" ({flags}) {{{length}}}"))?;
-        let go_on = self.wire.line()?;
+        let go_on = self.stream.text()?;
         ensure!(go_on.starts_with('+'), "APPEND: {go_on}");
-        self.wire.send([message, b"\r\n"].concat())?;
+        self.stream.send(&[message, b"\r\n"].concat())?;
         self.finish(&tag).context("APPEND").map(drop)
     }
 
@@ -164,7 +164,7 @@ impl Imap {
         // The box may have something to tell before it says that it waits.
         let mut early = Vec::new();
         loop {
-            let line = self.wire.line()?;
+            let line = self.stream.text()?;
             match line.as_bytes().first() {
                 Some(b'+') => return Ok(Idle { imap: self, tag, early }),
                 Some(b'*') => early.push(line),
@@ -176,7 +176,7 @@ impl Imap {
     fn begin(&mut self, command: &str) -> Result<String> {
         self.last_tag += 1;
         let tag = format!("t{}", self.last_tag);
-        self.wire.send(format!("{tag} {command}\r\n"))?;
+        self.stream.send(format!("{tag} {command}\r\n").as_bytes())?;
         Ok(tag)
     }
 
@@ -197,7 +197,7 @@ impl Imap {
     fn answer(&mut self) -> Result<Untagged> {
         let (mut text, mut literals) = (String::new(), Vec::new());
         loop {
-            let line = self.wire.line()?;
+            let line = self.stream.text()?;
             let literal = line.strip_suffix('}').and_then(|line| line.rsplit_once('{'));
             match literal.and_then(|(before, length)| Some((before, length.parse().ok()?))) {
                 None => {
@@ -206,7 +206,7 @@ impl Imap {
                 }
                 Some((before, length)) => {
                     text.push_str(before);
-                    literals.push(self.wire.exactly(length)?);
+                    literals.push(self.stream.exactly(length)?);
                 }
             }
         }
@@ -229,7 +229,7 @@ impl Idle {
         loop {
             let line = match self.early.pop() {
                 Some(line) => line,
-                None => self.imap.wire.line().context("waiting in IDLE")?,
+                None => self.imap.stream.text().context("waiting in IDLE")?,
             };
             if wanted(&line) {
                 return Ok(line);
@@ -242,7 +242,7 @@ impl Idle {
     /// # Errors
     /// When the box does not agree.
     pub fn done(mut self) -> Result<Imap> {
-        self.imap.wire.send("DONE\r\n")?;
+        self.imap.stream.send(b"DONE\r\n")?;
         self.imap.finish(&self.tag).context("DONE")?;
         Ok(self.imap)
     }

@@ -17,7 +17,6 @@ mod pair;
 mod pop3;
 mod program;
 mod slot;
-mod wire;
 
 use std::time::{Duration, Instant};
 

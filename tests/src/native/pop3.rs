@@ -1,15 +1,15 @@
 //! POP3 over TLS (RFC 1939): enough to read a maildrop whole.
 
 use anyhow::{Context, Result, bail};
+use rack::client::Stream;
 
 use super::maild::Maild;
 use super::pair::Account;
-use super::wire::Wire;
 use super::{PATIENCE, until_sure};
 
 /// A session that is logged in.
 pub struct Pop3 {
-    wire: Wire,
+    stream: Stream,
 }
 
 impl Pop3 {
@@ -17,7 +17,7 @@ impl Pop3 {
     /// When the box does not take the login.
     pub fn login(at: &Maild, account: &Account) -> Result<Pop3> {
         until_sure("[SYS/TEMP]", || {
-            let mut pop3 = Pop3 { wire: Wire::connect(at.port(995), PATIENCE)? };
+            let mut pop3 = Pop3 { stream: Stream::tls("POP3", at.port(995), PATIENCE)? };
             pop3.ok().context("greeting")?;
             pop3.command(&format!("USER {}", account.address))?;
             pop3.command(&format!("PASS {}", account.password))?;
@@ -33,7 +33,7 @@ impl Pop3 {
         self.command("UIDL")?;
         let mut ids = Vec::new();
         loop {
-            let line = self.wire.line()?;
+            let line = self.stream.text()?;
             if line == "." {
                 return Ok(ids);
             }
@@ -50,12 +50,13 @@ impl Pop3 {
         self.command(&format!("RETR {number}"))?;
         let mut bytes = Vec::new();
         loop {
-            let line = self.wire.raw_line()?;
+            let line = self.stream.line()?;
             match line.strip_prefix(b".") {
-                Some(b"\r\n") => return Ok(bytes),
+                Some(b"") => return Ok(bytes),
                 Some(stuffed) => bytes.extend_from_slice(stuffed),
                 None => bytes.extend_from_slice(&line),
             }
+            bytes.extend_from_slice(b"\r\n");
         }
     }
 
@@ -72,13 +73,13 @@ impl Pop3 {
     /// # Errors
     /// Any other answer.
     pub fn command(&mut self, command: &str) -> Result<String> {
-        self.wire.send(format!("{command}\r\n"))?;
+        self.stream.send(format!("{command}\r\n").as_bytes())?;
         let verb = command.split(' ').next().unwrap_or_default();
         self.ok().with_context(|| verb.to_owned())
     }
 
     fn ok(&mut self) -> Result<String> {
-        let line = self.wire.line()?;
+        let line = self.stream.text()?;
         match line.strip_prefix("+OK") {
             Some(rest) => Ok(rest.trim().to_owned()),
             None => bail!("{line}"),

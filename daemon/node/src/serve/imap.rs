@@ -9,7 +9,7 @@ use record::{AccountId, Entry, EntryId, MailboxId};
 use replica::{FlagWish, MoveWish, Wish};
 use tokio::sync::broadcast;
 
-use super::{Protocol, Step, owned_entry, unix_s};
+use super::{Event, Protocol, Step, owned_entry, unix_s};
 use crate::limits::{MAILBOX_NAME_BYTES_MAX, MAILBOXES_MAX};
 use crate::{AppendTo, Error, Handle};
 
@@ -337,20 +337,15 @@ fn stored(error: mailbox::Error) -> Failure {
 }
 
 impl Protocol for Imap {
-    fn bytes(&mut self, now: Instant, bytes: &[u8]) {
-        self.session.handle(now, Input::Bytes(bytes));
-    }
-
-    fn tls_started(&mut self, now: Instant) {
-        self.session.handle(now, Input::TlsStarted);
-    }
-
-    fn closing(&mut self, now: Instant, reason: &str) {
-        self.session.handle(now, Input::Closing { reason: reason.to_owned() });
-    }
-
-    fn tick(&mut self, now: Instant) {
-        self.session.handle(now, Input::Tick);
+    fn handle(&mut self, now: Instant, event: Event<'_>) {
+        let input = match event {
+            Event::Bytes(bytes) => Input::Bytes(bytes),
+            Event::TlsStarted => Input::TlsStarted,
+            Event::Closing(reason) => Input::Closing { reason: reason.to_owned() },
+            Event::Tick => Input::Tick,
+            Event::Changed => Input::Changed,
+        };
+        self.session.handle(now, input);
     }
 
     fn step(&mut self) -> Option<Step> {
@@ -399,9 +394,5 @@ impl Protocol for Imap {
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
         }
-    }
-
-    fn notice_change(&mut self, now: Instant) {
-        self.session.handle(now, Input::Changed);
     }
 }

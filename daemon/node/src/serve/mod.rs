@@ -28,14 +28,23 @@ pub enum Step {
     Close,
 }
 
+/// What a connection brings.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    Bytes(&'a [u8]),
+    /// The handshake that the session asked for is done.
+    TlsStarted,
+    /// This box stops, or gives the address away: tell the client in the protocol's own words.
+    Closing(&'a str),
+    /// The deadline may have passed.
+    Tick,
+    /// [`Protocol::changed`] returned.
+    Changed,
+}
+
 /// One connection's session together with the node that answers it.
 pub trait Protocol: Send {
-    fn bytes(&mut self, now: Instant, bytes: &[u8]);
-    fn tls_started(&mut self, now: Instant);
-    /// This box stops, or gives the address away: tell the client in the protocol's own words.
-    fn closing(&mut self, now: Instant, reason: &str);
-    /// The deadline may have passed.
-    fn tick(&mut self, now: Instant);
+    fn handle(&mut self, now: Instant, event: Event<'_>);
     fn step(&mut self) -> Option<Step>;
     fn deadline(&self) -> Option<Instant>;
     /// Does reading on make sense now?
@@ -43,9 +52,9 @@ pub trait Protocol: Send {
     /// Answers the question of the last [`Step::Ask`].
     fn answer(&mut self) -> impl Future<Output = ()> + Send;
     /// Returns when something that the session watches may have changed; for ever if it watches nothing.
-    fn changed(&mut self) -> impl Future<Output = ()> + Send;
-    /// Tells the session about it.
-    fn notice_change(&mut self, now: Instant);
+    fn changed(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 }
 
 /// An entry that is there and belongs to this account's household, and to no other.

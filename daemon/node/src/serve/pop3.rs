@@ -9,7 +9,7 @@ use pop3::{
 use record::{AccountId, EntryId};
 use replica::Wish;
 
-use super::{Protocol, Step, owned_entry};
+use super::{Event, Protocol, Step, owned_entry};
 use crate::{Error, Handle};
 
 pub struct Pop3 {
@@ -85,20 +85,16 @@ impl Pop3 {
 }
 
 impl Protocol for Pop3 {
-    fn bytes(&mut self, now: Instant, bytes: &[u8]) {
-        self.session.handle(now, Input::Bytes(bytes));
-    }
-
-    fn tls_started(&mut self, now: Instant) {
-        self.session.handle(now, Input::TlsStarted);
-    }
-
-    fn closing(&mut self, now: Instant, reason: &str) {
-        self.session.handle(now, Input::Closing { reason: reason.to_owned() });
-    }
-
-    fn tick(&mut self, now: Instant) {
-        self.session.handle(now, Input::Tick);
+    fn handle(&mut self, now: Instant, event: Event<'_>) {
+        let input = match event {
+            Event::Bytes(bytes) => Input::Bytes(bytes),
+            Event::TlsStarted => Input::TlsStarted,
+            Event::Closing(reason) => Input::Closing { reason: reason.to_owned() },
+            Event::Tick => Input::Tick,
+            // It watches nothing.
+            Event::Changed => return,
+        };
+        self.session.handle(now, input);
     }
 
     fn step(&mut self) -> Option<Step> {
@@ -126,10 +122,4 @@ impl Protocol for Pop3 {
         let answer = self.find(ask).await;
         self.session.handle(Instant::now(), Input::Answer(answer));
     }
-
-    async fn changed(&mut self) {
-        std::future::pending().await
-    }
-
-    fn notice_change(&mut self, _now: Instant) {}
 }

@@ -8,7 +8,7 @@ use smtp::{
     RecipientAnswer, SenderAnswer, Session, trace_headers,
 };
 
-use super::{Protocol, Step, unix_s};
+use super::{Event, Protocol, Step, unix_s};
 use crate::{Error, Handle};
 
 pub struct Smtp {
@@ -97,20 +97,16 @@ impl Smtp {
 }
 
 impl Protocol for Smtp {
-    fn bytes(&mut self, now: Instant, bytes: &[u8]) {
-        self.session.handle(now, Input::Bytes(bytes));
-    }
-
-    fn tls_started(&mut self, now: Instant) {
-        self.session.handle(now, Input::TlsStarted);
-    }
-
-    fn closing(&mut self, now: Instant, reason: &str) {
-        self.session.handle(now, Input::Closing { reason: reason.to_owned() });
-    }
-
-    fn tick(&mut self, now: Instant) {
-        self.session.handle(now, Input::Tick);
+    fn handle(&mut self, now: Instant, event: Event<'_>) {
+        let input = match event {
+            Event::Bytes(bytes) => Input::Bytes(bytes),
+            Event::TlsStarted => Input::TlsStarted,
+            Event::Closing(reason) => Input::Closing { reason: reason.to_owned() },
+            Event::Tick => Input::Tick,
+            // It watches nothing.
+            Event::Changed => return,
+        };
+        self.session.handle(now, input);
     }
 
     fn step(&mut self) -> Option<Step> {
@@ -138,10 +134,4 @@ impl Protocol for Smtp {
         let answer = self.find(ask).await;
         self.session.handle(Instant::now(), Input::Answer(answer));
     }
-
-    async fn changed(&mut self) {
-        std::future::pending().await
-    }
-
-    fn notice_change(&mut self, _now: Instant) {}
 }

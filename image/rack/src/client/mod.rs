@@ -12,3 +12,4 @@ mod stream;
 pub use self::http::{Http, Reply as HttpReply};
 pub use self::imap::{Imap, Message};
 pub use self::smtp::{Answer, Smtp, Unanswered, as_sent};
+pub use self::stream::Stream;

@@ -48,6 +48,11 @@ impl Stream {
         inner.write_all(bytes).and_then(|()| inner.flush()).map_err(|error| failed(protocol, error))
     }
 
+    /// The next line, without its CRLF, as text: bytes that are no UTF-8 are replaced.
+    pub fn text(&mut self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.line()?).into_owned())
+    }
+
     /// The next line, without its CRLF.
     pub fn line(&mut self) -> Result<Vec<u8>> {
         let mut line = Vec::new();

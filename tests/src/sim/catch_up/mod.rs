@@ -236,7 +236,10 @@ impl Pair {
     /// One millisecond.
     fn tick(&mut self) -> Result<(), String> {
         self.now_ms += 1;
-        if self.clients_since.is_some_and(|since| (self.now_ms - since) % DELIVERY_EVERY_MS == 0) {
+        if self
+            .clients_since
+            .is_some_and(|since| (self.now_ms - since).is_multiple_of(DELIVERY_EVERY_MS))
+        {
             self.figures.deliveries += 1;
             self.deliver(Body::new(b"Subject: meanwhile\r\n\r\nSmall.\r\n"));
         }
