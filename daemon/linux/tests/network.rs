@@ -3,12 +3,13 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers are tests too
 
-use std::io::{Read, Write};
-use std::net::IpAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream};
 
 use linux::net::ethernet::{self, EtherType};
 use linux::net::{
     Address, LinkChange, LinkWatch, Netlink, Network, PacketSocket, Tap, arp, neighbour,
+    reset_connections,
 };
 use linux::{Mac, link_local};
 
@@ -181,6 +182,34 @@ fn a_port_of_software_carries_frames_and_has_a_plug() {
                 }
             }
         });
+    });
+}
+
+#[test]
+fn connections_of_one_address_are_reset() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let loopback = netlink.link("lo").unwrap().unwrap().index;
+        netlink.set_up(loopback).unwrap();
+        // As of the mail ports: one listener for both families and all addresses.
+        let listener = TcpListener::bind("[::]:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connect = |ip: &str| TcpStream::connect((ip, port)).unwrap();
+        let (mut going, mut waiting) = (connect("127.0.0.2"), connect("127.0.0.2"));
+        let mut staying = connect("127.0.0.3");
+        let accepted: Vec<TcpStream> = (0..3).map(|_| listener.accept().unwrap().0).collect();
+        let mut unaccepted = connect("127.0.0.2");
+        match reset_connections("127.0.0.2".parse().unwrap()) {
+            Ok(count) => assert_eq!(count, 3),
+            Err(error) => return eprintln!("skipped, this kernel resets no connections: {error}"),
+        }
+        for stream in [&mut going, &mut waiting, &mut unaccepted] {
+            let error = stream.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+        (&accepted[2]).write_all(b"x").unwrap();
+        assert_eq!(staying.read(&mut [0]).unwrap(), 1);
+        assert_eq!(reset_connections("127.0.0.2".parse().unwrap()).unwrap(), 0);
     });
 }
 

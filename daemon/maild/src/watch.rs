@@ -282,6 +282,10 @@ impl Watch {
                         .closings
                         .address_moves(address, "this address moves to the other box");
                     tokio::time::sleep(TELL_CLIENTS).await;
+                    // Whoever has come meanwhile would wait for an answer that cannot leave any more.
+                    if let Err(error) = linux::net::reset_connections(address) {
+                        tracing::warn!(%error, "connections to an address that moves");
+                    }
                 }
                 self.ports.give(side).await;
             }

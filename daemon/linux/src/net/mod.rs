@@ -2,6 +2,7 @@
 
 mod address;
 pub mod arp;
+mod connections;
 pub mod ethernet;
 mod link;
 mod mac;
@@ -15,6 +16,7 @@ mod tap;
 mod watch;
 
 pub use address::{Address, AddressOnPort};
+pub use connections::reset_connections;
 pub use link::Link;
 pub use mac::{Mac, link_local};
 pub use netlink::Netlink;
