@@ -188,6 +188,22 @@ impl<D: Disk> Log<D> {
         self.take_in(head, frame.into())
     }
 
+    /// Would [`Log::append_frame`] take this gap in? A gap from the peer that stands for other records than
+    /// those held here must be told before anybody counts on it.
+    ///
+    /// # Errors
+    /// As [`Log::append_frame`].
+    pub fn check_gap(&self, frame: &[u8]) -> Result<(), Error> {
+        let head = FrameHead::read(frame).map_err(|damage| Error::Damaged {
+            position: None,
+            address: None,
+            damage,
+        })?;
+        let state = self.lock();
+        state.check_turn(head.address, head.end(), head.gap.is_some())?;
+        state.hash_after(head, frame).map(drop)
+    }
+
     /// Everything up to here survives a power cut.
     #[must_use]
     pub fn synced(&self) -> Position {
@@ -262,19 +278,12 @@ impl<D: Disk> Log<D> {
     }
 
     fn take_in(&self, head: FrameHead, frame: Arc<[u8]>) -> Result<Position, Error> {
-        let FrameHead { address, gap, .. } = head;
+        let address = head.address;
         let mut state = self.lock();
-        state.check_turn(address, head.end(), gap.is_some())?;
+        state.check_turn(address, head.end(), head.gap.is_some())?;
         let position = state.end;
-        let before = state.writers.get(&address.writer);
-        let (held, hash) = before.map_or((0, 0), |held| (held.count, held.hash));
-        let hash = match gap {
-            None => chain(hash, &frame),
-            Some(gap) if gap::hash_before(&frame, gap, held - address.index) == Some(hash) => {
-                gap.running_hash
-            }
-            Some(_) => return Err(Error::Diverged { address, held }),
-        };
+        let held = state.count(address.writer);
+        let hash = state.hash_after(head, &frame)?;
         let first = Address { writer: address.writer, index: held };
         let span = Span { first, records: head.end() - held };
         let after = state.writers.entry(address.writer).or_default();
@@ -292,6 +301,20 @@ impl<D: Disk> Log<D> {
 impl<D: Disk> State<D> {
     pub(crate) fn count(&self, writer: Writer) -> u64 {
         self.writers.get(&writer).map_or(0, |held| held.count)
+    }
+
+    /// The running hash behind a frame whose turn it is.
+    fn hash_after(&self, head: FrameHead, frame: &[u8]) -> Result<u64, Error> {
+        let address = head.address;
+        let before = self.writers.get(&address.writer);
+        let (held, hash) = before.map_or((0, 0), |held| (held.count, held.hash));
+        match head.gap {
+            None => Ok(chain(hash, frame)),
+            Some(gap) if gap::hash_before(frame, gap, held - address.index) == Some(hash) => {
+                Ok(gap.running_hash)
+            }
+            Some(_) => Err(Error::Diverged { address, held }),
+        }
     }
 
     /// Are records from `address` to `end` the next? Only a gap may begin with records that are held.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use record::Record;
 
 use crate::disk::Disk;
-use crate::error::{Error, disk_error};
+use crate::error::{Damage, Error, disk_error};
 use crate::limits::WINDOW_BYTES;
 use crate::log::{Log, Position};
-use crate::read::{Location, Spot, check_entry, decode};
+use crate::read::{Location, Spot, check_entry, damaged, decode};
 use crate::segment::segment_file;
 
 /// One step of [`Scan::next_frame`].
@@ -72,6 +72,40 @@ impl<D: Disk> Scan<D> {
                     return Some(Err(error));
                 }
             }
+        }
+        None
+    }
+
+    /// Like `next`, without the payload, and content when only that is damaged. What the disk cannot read is
+    /// a damaged record like any other here.
+    pub fn next_head(&mut self) -> Option<Result<(Position, Record), Error>> {
+        while !self.failed && self.next < self.log.end().0 {
+            let position = Position(self.next);
+            let read = match self.read(position) {
+                // The window could not be read: a part of it may be.
+                Err(Error::Disk { .. }) => self.read_alone(position).map(Some),
+                read => read,
+            };
+            let frame = match read {
+                Ok(None) => continue,
+                Ok(Some(frame)) => frame,
+                Err(error @ Error::Damaged { .. }) => {
+                    self.next += 1;
+                    return Some(Err(error));
+                }
+                Err(Error::Disk { .. }) => {
+                    self.next += 1;
+                    return Some(Err(damaged(position, None, Damage::Hole)));
+                }
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            };
+            self.next += 1;
+            let record = record::decode_checked_head(&frame);
+            let record = record.map_err(|error| damaged(position, None, Damage::Frame(error)));
+            return Some(record.map(|record| (position, record)));
         }
         None
     }

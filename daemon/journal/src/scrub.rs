@@ -47,10 +47,9 @@ impl<D: Disk> Log<D> {
             match check(&mut scan, position) {
                 Ok(read) => bytes += read,
                 Err(Error::Damaged { .. } | Error::Disk { .. }) => {
-                    let span = self.span_at(position).ok().flatten();
-                    let (address, records) = (span.map(|s| s.first), span.map_or(1, |s| s.records));
-                    tracing::error!(%position, ?address, "the scrub found a damaged record");
-                    damaged.push(Damaged { position, address, records });
+                    let found = self.damaged_at(position);
+                    tracing::error!(%position, address = ?found.address, "the scrub found a damaged record");
+                    damaged.push(found);
                     bytes += DAMAGED_COST_BYTES;
                     scan = self.scan(Position(position.0 + 1));
                 }
@@ -60,6 +59,21 @@ impl<D: Disk> Log<D> {
         let done = scan.position() >= end;
         *next = if done { 0 } else { scan.position().0 };
         Ok(ScrubProgress { segment: self.segment_at(Position(*next)), done, bytes, damaged })
+    }
+
+    /// What is lost with the record at a position that could not be read: what [`Log::mend`] wants.
+    #[must_use]
+    pub fn damaged_at(&self, position: Position) -> Damaged {
+        let span = self.span_at(position).ok().flatten();
+        let (address, records) = (span.map(|s| s.first), span.map_or(1, |s| s.records));
+        Damaged { position, address, records }
+    }
+
+    /// Was what cannot be read at a position nobody's, as far as an opening could tell? Then no count says
+    /// that it is held, the peer sends it again, and nothing is to be mended.
+    #[must_use]
+    pub fn is_nobodys(&self, position: Position) -> bool {
+        matches!(self.span_at(position), Ok(None))
     }
 
     /// At the first record of a segment: its header; and what follows comes from the disk.

@@ -18,6 +18,20 @@ pub fn run_in_real_time(priority: u8) -> Result<()> {
     if done == 0 { Ok(()) } else { Err(Error::last("become a real-time thread")) }
 }
 
+/// Makes the calling thread run, and read and write the disk, only when nobody else wants to, as far as
+/// the kernel goes along: it is a wish, and nothing depends on it.
+pub fn stand_back() {
+    const CLASS_IDLE: libc::c_long = 3;
+    const CLASS_SHIFT: libc::c_long = 13;
+    const WHO_PROCESS: libc::c_long = 1;
+    const NICEST: libc::c_int = 19;
+    // SAFETY: these take only numbers; on Linux, 0 names the calling thread.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, NICEST);
+        libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0_i64, CLASS_IDLE << CLASS_SHIFT);
+    }
+}
+
 /// Keeps all memory of this process, now and later, from being pushed out.
 ///
 /// # Errors

@@ -74,10 +74,11 @@ impl<'t> Batch<'t> {
 
     /// A record that is known already changes nothing. One that comes late, from between records that
     /// were applied before it, is not taken: the log never gives one, and what it was concurrent with
-    /// cannot be told any more. (The scrub, when it mends such a record, has the index built again.)
+    /// cannot be told any more. (Who applies the log waits for a record that must be mended.) A gap may begin
+    /// with records that were applied before they were reclaimed.
     pub(crate) fn apply(&mut self, record: &Record) -> Result<(), Error> {
         let writer = self.writer(record.writer)?;
-        if record.index < writer.applied {
+        if record.index + record.op.count() <= writer.applied {
             tracing::warn!(address = ?record.address(), "a record came again: passed over");
             return Ok(());
         }

@@ -72,6 +72,23 @@ struct Args {
     /// Where PID 1 listens.
     #[arg(long, default_value = control::paths::INIT_SOCKET)]
     init_socket: PathBuf,
+    /// For trials: every record is read and checked once in so many seconds.
+    #[arg(long, hide = true)]
+    scrub_round_s: Option<u64>,
+    /// For trials: dead messages are given up after so many seconds.
+    #[arg(long, hide = true)]
+    reclaim_interval_s: Option<u64>,
+}
+
+impl Args {
+    fn pace(&self) -> node::upkeep::Pace {
+        let usual = node::upkeep::Pace::default();
+        let seconds = |given: Option<u64>| given.map(Duration::from_secs);
+        node::upkeep::Pace {
+            scrub_round: seconds(self.scrub_round_s).unwrap_or(usual.scrub_round),
+            reclaim_interval: seconds(self.reclaim_interval_s).unwrap_or(usual.reclaim_interval),
+        }
+    }
 }
 
 fn main() -> Result<()> {
@@ -107,6 +124,8 @@ async fn run(args: Args) -> Result<()> {
         directory: args.data.join("mail"),
         blank,
         may_serve_alone,
+        pace: args.pace(),
+        stand_back: linux::scheduling::stand_back,
     };
     let running = tokio::task::spawn_blocking(move || node::shell::start(&config)).await??;
     let node = running.handle.clone();

@@ -23,7 +23,9 @@ use replica::{Message, Mode};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::handle::Shared;
-use crate::limits::{APPLY_BATCH_RECORDS, CHECKPOINT_INTERVAL, COMPARE_INTERVAL, COMPARE_RETRY};
+use crate::limits::{
+    APPLY_BATCH_RECORDS, CHECKPOINT_INTERVAL, COMPARE_INTERVAL, COMPARE_RETRY, MEND_LOOK_INTERVAL,
+};
 use crate::shell::Turn;
 
 /// What became of the comparison with the peer.
@@ -94,7 +96,9 @@ impl Applier {
                 end = later;
             }
             if end > self.applied {
-                self.apply(end);
+                if self.apply(end).is_err() {
+                    return;
+                }
                 self.applied = end;
                 self.dirty = true;
                 if self.turns.blocking_send(Turn::Applied { end }).is_err() {
@@ -111,34 +115,67 @@ impl Applier {
         }
     }
 
-    fn apply(&self, end: u64) {
+    /// Who lacks a record shows what is not so: a record that cannot be read is waited for, and the peer is
+    /// asked for it. Only what the peer cannot give either is passed over; both boxes lack it then, and the
+    /// next start builds the state again, in case it was mended.
+    ///
+    /// Message bytes are nothing to the index, so it does not matter here whether they can be read.
+    fn apply(&self, end: u64) -> Result<(), Stopped> {
         let mut batch = Vec::with_capacity(APPLY_BATCH_RECORDS);
-        for row in self.shared.log.scan(Position(self.applied)) {
-            let (Position(position), mut record) = match row {
+        let mut scan = self.shared.log.scan(Position(self.applied));
+        while let Some(row) = scan.next_head() {
+            let (Position(position), record) = match row {
                 Ok(row) => row,
-                Err(error @ journal::Error::Damaged { .. }) => {
-                    // The state lacks it until it is mended; the comparison with the peer tells.
-                    tracing::error!(%error, "a committed record cannot be applied");
+                Err(journal::Error::Damaged { position: Some(at), .. }) if at.0 < end => {
+                    self.apply_batch(&mut batch);
+                    if self.shared.log.is_nobodys(at) {
+                        continue;
+                    }
+                    if self.wait_until_mended(at)? {
+                        scan = self.shared.log.scan(at);
+                    }
                     continue;
                 }
+                Err(journal::Error::Damaged { .. }) => break,
                 Err(error) => stores_or_abort(Err(error)),
             };
             if position >= end {
                 break;
             }
-            // The index holds no message bytes.
-            record.payload = Vec::new();
             batch.push((position, record));
             if batch.len() == APPLY_BATCH_RECORDS {
                 self.apply_batch(&mut batch);
             }
         }
-        if !batch.is_empty() {
-            self.apply_batch(&mut batch);
+        self.apply_batch(&mut batch);
+        Ok(())
+    }
+
+    /// `false` when nobody can give it.
+    fn wait_until_mended(&self, at: Position) -> Result<bool, Stopped> {
+        tracing::error!(position = %at, "a committed record cannot be read; it is waited for");
+        loop {
+            let found = self.shared.log.damaged_at(at);
+            let told = self.turns.blocking_send(Turn::Damaged(vec![found]));
+            told.map_err(|_| Stopped)?;
+            std::thread::sleep(MEND_LOOK_INTERVAL);
+            let mended = self.shared.log.scan(at).next_head();
+            if !matches!(mended, Some(Err(journal::Error::Damaged { .. }))) {
+                return Ok(true);
+            }
+            if self.shared.put_off.lock().expect("no holder panics").contains(&at.0) {
+                tracing::error!(position = %at, "no box has this record any more: passed over");
+                self.shared.index.distrust();
+                self.shared.users.distrust();
+                return Ok(false);
+            }
         }
     }
 
     fn apply_batch(&self, batch: &mut Vec<(u64, record::Record)>) {
+        if batch.is_empty() {
+            return;
+        }
         for (position, record) in batch.iter() {
             stores_or_abort(self.shared.users.apply(*position, record));
         }
@@ -221,6 +258,9 @@ impl Applier {
         std::process::abort()
     }
 }
+
+/// The loop is gone.
+struct Stopped;
 
 /// A store that cannot take a committed record stops this box: the peer takes over, and the restart
 /// rebuilds what is damaged.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use journal::{Disk, Log, Position};
-use mailbox::Index;
+use journal::{Damaged, Disk, Log, Position};
+use mailbox::{BodyState, Index};
 use record::{
-    AccountId, BodyRef, Clock, Entry, EntryId, MailboxId, RequestId, Side, Vector, Writer,
+    AccountId, Address, BodyRef, Clock, Entry, EntryId, MailboxId, Op, RequestId, Side, Vector,
+    Writer, decode_head,
 };
 use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Sabotage, Wish};
 use users::Users;
@@ -15,6 +16,9 @@ use users::Users;
 use crate::body::Body;
 use crate::limits::WORK_BATCH;
 use crate::link::Link;
+use crate::upkeep::Agreed;
+use crate::upkeep::agree::Talk;
+use crate::upkeep::mender::Mender;
 use crate::work;
 
 pub enum Input {
@@ -51,6 +55,16 @@ pub enum Input {
     WallClock {
         unix_ms: u64,
     },
+    /// Records that cannot be read; the peer has them. Also without any now and then: what was put off is
+    /// tried again.
+    Damaged(Vec<Damaged>),
+    /// What came of an [`Output::Mend`].
+    Mended {
+        position: u64,
+        done: bool,
+    },
+    /// Agree with the peer on what is dead: [`Output::Agreed`] is the answer, when there is one.
+    AskWhatIsDead,
 }
 
 /// When a wish is answered.
@@ -84,6 +98,10 @@ pub enum Output {
     Done {
         request: RequestId,
     },
+    /// What the wish would copy is gone; nothing was changed.
+    Refused {
+        request: RequestId,
+    },
     Mode(Mode),
     /// From now on this box shows what it holds: it is in a view, and everything that its clients may
     /// have seen before its last stop is applied again.
@@ -93,24 +111,33 @@ pub enum Output {
     },
     /// The link has more to send than one turn takes: call `handle` again soon.
     Again,
+    /// Call [`Log::mend`], and tell by [`Input::Mended`] how it went.
+    Mend {
+        damaged: Damaged,
+        frames: Vec<Vec<u8>>,
+    },
+    /// What both boxes know for good: what it makes dead may be reclaimed.
+    Agreed(Agreed),
 }
 
 /// One box. See the crate's head.
 pub struct Core<D: Disk> {
-    log: Arc<Log<D>>,
-    replica: Replica,
+    pub(crate) log: Arc<Log<D>>,
+    pub(crate) replica: Replica,
     index: Arc<Index>,
     users: Arc<Users>,
-    link: Option<Link>,
-    applied: u64,
+    pub(crate) link: Option<Link>,
+    pub(crate) applied: u64,
     apply_asked: u64,
     /// What the state leaves to do is not looked for before this is applied: it is in the log already.
     work_written: u64,
     serving: Serving,
-    answers: BTreeMap<RequestId, Answer>,
+    pub(crate) answers: BTreeMap<RequestId, Answer>,
     /// Committed, to be answered when applied up to here.
     unapplied: VecDeque<(u64, RequestId)>,
-    out: VecDeque<Output>,
+    pub(crate) talk: Talk,
+    pub(crate) mender: Mender,
+    pub(crate) out: VecDeque<Output>,
 }
 
 /// A box that was stopped may have shown more than is applied now, so it shows nothing before it has
@@ -138,8 +165,12 @@ pub struct Start {
 impl<D: Disk> Core<D> {
     /// Takes up an opened log with the state derived from it so far.
     ///
+    /// A record beyond the applied state that cannot be read is no reason not to start, but who lacks one
+    /// does not know which UIDs were given: such a box does not serve before it has joined its peer, which
+    /// has the record and burns UIDs as for a lost disk.
+    ///
     /// # Errors
-    /// When a record beyond the applied state cannot be read.
+    /// When the disk fails otherwise.
     pub fn open(
         start: &Start,
         log: Arc<Log<D>>,
@@ -156,9 +187,19 @@ impl<D: Disk> Core<D> {
         let recovered =
             Recovered { vector, end, committed: applied, clock, blank, may_serve_alone };
         let mut replica = Replica::new(me, recovered);
-        for row in log.scan(Position(applied)) {
-            let (_, record) = row?;
-            replica.recovered(&record);
+        let mut mender = Mender::default();
+        let mut scan = log.scan(Position(applied));
+        while let Some(row) = scan.next_head() {
+            match row {
+                Ok((Position(position), record)) => replica.recovered(position, &record),
+                Err(journal::Error::Damaged { position: Some(position), .. }) => {
+                    mender.found([log.damaged_at(position)]);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if mender.damage().damaged > 0 {
+            replica.lacks_records();
         }
         replica.start(start.unix_ms);
         let mut core = Core {
@@ -173,6 +214,8 @@ impl<D: Disk> Core<D> {
             serving: Serving::NotYet,
             answers: BTreeMap::new(),
             unapplied: VecDeque::new(),
+            talk: Talk::default(),
+            mender,
             out: VecDeque::new(),
         };
         core.drain();
@@ -202,7 +245,11 @@ impl<D: Disk> Core<D> {
             Input::WallClock { unix_ms } => {
                 self.replica(now, replica::Input::WallClock { unix_ms });
             }
+            Input::Damaged(found) => self.mender.found(found),
+            Input::Mended { position, done } => self.mender.mended(now, position, done),
+            Input::AskWhatIsDead => self.ask_what_is_dead(),
         }
+        self.keep(now);
         self.pump(now);
     }
 
@@ -248,7 +295,7 @@ impl<D: Disk> Core<D> {
     }
 
     fn link_down(&mut self, now: Instant) {
-        self.link = None;
+        self.session_over();
         self.replica(now, replica::Input::SessionDown);
     }
 
@@ -261,10 +308,17 @@ impl<D: Disk> Core<D> {
         let Some(link) = &mut self.link else { return };
         match &message {
             Message::Synced(vector) => link.synced(vector),
-            Message::Record(frame) => link.received(frame),
+            Message::Record(frame) => {
+                link.received(frame);
+                if let Some(reason) = gap_that_does_not_fit(&self.log, frame) {
+                    return self.end_session(now, &reason);
+                }
+            }
             _ => {}
         }
-        self.replica(now, message.into());
+        if let Some(message) = self.keep_message(now, message) {
+            self.replica(now, message.into());
+        }
     }
 
     fn applied(&mut self, now: Instant, end: u64) {
@@ -357,6 +411,10 @@ impl<D: Disk> Core<D> {
                     }
                 }
                 replica::Output::Done { request } => self.done(request),
+                replica::Output::Refused { request } => {
+                    self.answers.remove(&request);
+                    self.out.push_back(Output::Refused { request });
+                }
                 replica::Output::Mode(mode) => {
                     let in_view = matches!(mode, Mode::Alone | Mode::Both);
                     if in_view && self.serving == Serving::NotYet {
@@ -396,6 +454,7 @@ impl<D: Disk> Core<D> {
         let Some(link) = &mut self.link else { return };
         let pumped = link.pump(&self.log, self.replica.stream_limit());
         let backlog = link.backlog(self.log.end().0);
+        self.mender.found(pumped.damaged);
         self.out.extend(pumped.messages.into_iter().map(Output::Send));
         if let Some(reason) = pumped.failed {
             return self.end_session(now, &reason);
@@ -418,6 +477,18 @@ impl<D: Disk> Core<D> {
     pub fn peer_synced(&self) -> &Vector {
         self.replica.peer_synced()
     }
+}
+
+/// Why this frame cannot be taken, if it is a gap that brings something new: it stands for other records
+/// than those held here. One of the two boxes must be mended by hand; nothing of it may get in here.
+fn gap_that_does_not_fit<D: Disk>(log: &Log<D>, frame: &[u8]) -> Option<String> {
+    // A frame that is none ends the session when `replica` looks at it.
+    let gap = decode_head(frame).ok().filter(|head| matches!(head.op, Op::Gap { .. }))?;
+    let (held, end) = (log.count(gap.writer), gap.index + gap.op.count());
+    if gap.index > held || end <= held {
+        return None;
+    }
+    log.check_gap(frame).err().map(|error| error.to_string())
 }
 
 /// The highest clock in the log. Each record's is above all that its writer held, so it stands at or behind
@@ -467,6 +538,11 @@ impl Applied for View<'_> {
 
     fn account_of(&self, mailbox: MailboxId) -> Option<AccountId> {
         stored(self.index.account_of(mailbox))
+    }
+
+    fn is_dead(&self, body: BodyRef) -> bool {
+        let address = Address { writer: body.writer, index: body.index };
+        matches!(stored(self.index.body_state(address)), BodyState::Dead { .. })
     }
 
     fn mailboxes(&self) -> Vec<(AccountId, MailboxId)> {

@@ -1,11 +1,11 @@
 //! What sessions, the link and the panel hold of a running node.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use imap::Facts;
-use journal::{Log, RealDisk};
+use journal::{Damaged, Log, RealDisk};
 use mailbox::Index;
 use record::{AccountId, BodyRef, EntryId, MailboxId, RequestId, Side, Vector};
 use replica::{Hello, Message, Mode, Wish};
@@ -18,9 +18,13 @@ use crate::applier::Comparison;
 use crate::body::{self, Body};
 use crate::core::{Answer, Place};
 use crate::facts::FactsKeeper;
-use crate::limits::{BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, PASSWORD_CACHE_ENTRIES, READ_WAIT};
+use crate::limits::{
+    BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, MEND_WAIT, PASSWORD_CACHE_ENTRIES, READ_WAIT,
+};
 use crate::serve;
 use crate::shell::Turn;
+use crate::upkeep::exchange::damaged_record;
+use crate::upkeep::{Damage, Done};
 
 /// Why a wish was not carried out. Nothing was changed, except where the box stopped meanwhile.
 #[derive(Debug, Error)]
@@ -35,6 +39,8 @@ pub enum Error {
     NoSuchMailbox,
     #[error("a mailbox of this name exists")]
     MailboxExists,
+    #[error("the message is not there any more")]
+    Gone,
     #[error("{0}")]
     Refused(String),
     #[error("a record is damaged on this box's disk: {0}")]
@@ -75,6 +81,8 @@ pub struct Progress {
     /// The disk has never joined its pair.
     pub blank: bool,
     pub may_serve_alone: bool,
+    /// Records that cannot be read on this box's disk.
+    pub damage: Damage,
 }
 
 /// Cheap to clone.
@@ -96,6 +104,9 @@ pub(crate) struct Shared {
     pub comparison: watch::Sender<Comparison>,
     /// The last one given to a new mailbox.
     pub uid_validity: AtomicU32,
+    pub upkeep: Mutex<Done>,
+    /// Positions of damaged records that the peer could not give, so far.
+    pub put_off: Mutex<BTreeSet<u64>>,
     pub bodies: Mutex<BodyCache>,
     pub facts: FactsKeeper,
     /// SHA-256 over user, password and the password's hash in force: those found right.
@@ -129,6 +140,12 @@ impl Handle {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.progress.borrow().clone()
+    }
+
+    /// What the log's upkeep has done since the start.
+    #[must_use]
+    pub fn upkeep(&self) -> Done {
+        *self.shared.upkeep.lock().expect("no holder panics")
     }
 
     /// Do both boxes hold the same state, as far as they compared it?
@@ -307,25 +324,44 @@ impl Handle {
         let _ = tokio::time::timeout(READ_WAIT, applied).await;
     }
 
-    /// A message's bytes, or only its header section.
+    /// A message's bytes, or only its header section. What is damaged here is fetched from the peer, when
+    /// it is there.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when this box's copy cannot be read.
+    /// [`Error::Damaged`] when this box's copy cannot be read, and was not mended within [`MEND_WAIT`].
     pub async fn read(&self, body: BodyRef, header_only: bool) -> Result<Arc<[u8]>, Error> {
-        let shared = self.shared.clone();
-        tokio::task::spawn_blocking(move || shared.read(body, header_only))
-            .await
-            .map_err(|_| Error::Stopped)?
+        self.read_or_mend(move |shared| shared.read(body, header_only)).await
     }
 
     /// What clients ask of most messages, from the index; the message is read when it is not there.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when this box's copy cannot be read.
+    /// As [`Handle::read`].
     pub async fn facts(&self, body: BodyRef) -> Result<Arc<Facts>, Error> {
-        let shared = self.shared.clone();
-        let found = tokio::task::spawn_blocking(move || shared.facts(body));
-        found.await.map_err(|_| Error::Stopped)?
+        self.read_or_mend(move |shared| shared.facts(body)).await
+    }
+
+    async fn read_or_mend<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Shared) -> Result<T, Unread> + Copy + Send + 'static,
+    ) -> Result<T, Error> {
+        let until = tokio::time::Instant::now() + MEND_WAIT;
+        loop {
+            let shared = self.shared.clone();
+            let read = tokio::task::spawn_blocking(move || read(&shared));
+            let (error, found) = match read.await.map_err(|_| Error::Stopped)? {
+                Ok(found) => return Ok(found),
+                Err(Unread { error, found: None }) => return Err(error),
+                Err(Unread { error, found: Some(found) }) => (error, found),
+            };
+            let mended = self.progress().damage.mended;
+            self.turn(Turn::Damaged(vec![found])).await?;
+            let mut progress = self.shared.progress.clone();
+            let more = progress.wait_for(|now| now.damage.mended > mended);
+            if tokio::time::timeout_at(until, more).await.is_err() {
+                return Err(error);
+            }
+        }
     }
 
     /// The opening of a session, as of now.
@@ -426,7 +462,7 @@ impl Shared {
         Ok(Some(account))
     }
 
-    fn facts(&self, body: BodyRef) -> Result<Arc<Facts>, Error> {
+    fn facts(&self, body: BodyRef) -> Result<Arc<Facts>, Unread> {
         if let Some(known) = self.facts.known(&self.index, body) {
             return Ok(known);
         }
@@ -435,7 +471,7 @@ impl Shared {
         Ok(facts)
     }
 
-    fn read(&self, body: BodyRef, header_only: bool) -> Result<Arc<[u8]>, Error> {
+    fn read(&self, body: BodyRef, header_only: bool) -> Result<Arc<[u8]>, Unread> {
         let key = (body, header_only);
         if let Some(bytes) = self.bodies.lock().expect("no holder panics").get(&key) {
             return Ok(bytes);
@@ -447,14 +483,34 @@ impl Shared {
                 break;
             }
             let address = record::Address { writer: body.writer, index: body.index + part };
-            let record = self.log.read(address).map_err(|e| Error::Damaged(e.to_string()))?;
-            bytes.extend(body::plain(&record).map_err(Error::Damaged)?);
+            let record = self.log.read(address).map_err(|error| self.unread(address, &error))?;
+            let plain = body::plain(&record)
+                .map_err(|text| Unread { error: Error::Damaged(text), found: None })?;
+            bytes.extend(plain);
         }
         bytes.truncate(want);
         let bytes: Arc<[u8]> = bytes.into();
         self.bodies.lock().expect("no holder panics").put(key, bytes.clone());
         Ok(bytes)
     }
+}
+
+impl Shared {
+    fn unread(&self, address: record::Address, error: &journal::Error) -> Unread {
+        let found = match error {
+            journal::Error::Damaged { .. } | journal::Error::Disk { .. } => {
+                damaged_record(&self.log, address)
+            }
+            _ => None,
+        };
+        Unread { error: Error::Damaged(error.to_string()), found }
+    }
+}
+
+/// Why a body could not be read, and the record that can be mended.
+struct Unread {
+    error: Error,
+    found: Option<Damaged>,
 }
 
 /// A body, or only its header section.

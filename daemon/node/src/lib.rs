@@ -21,6 +21,7 @@ pub mod limits;
 mod link;
 pub mod serve;
 pub mod shell;
+pub mod upkeep;
 mod work;
 
 pub use applier::Comparison;

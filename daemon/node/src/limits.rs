@@ -59,3 +59,39 @@ pub const DISK_FREE_BYTES_MIN: u64 = 32 * 1024 * 1024;
 
 /// Passwords found right, kept in memory so that the slow hash runs once for each.
 pub const PASSWORD_CACHE_ENTRIES: usize = 1024;
+
+/// Damaged records known at a time; the scrub waits while there are as many as this.
+pub const MEND_KNOWN_MAX: usize = 4096;
+
+/// Damaged records that the peer is asked for at a time.
+pub const MEND_ASKED_MAX: usize = 16;
+
+/// Frames in one answer for a damaged record, in bytes.
+pub const MEND_ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What the peer could not give is asked for again after this long.
+pub const MEND_RETRY: Duration = Duration::from_secs(60);
+
+/// Whoever needs a damaged record to go on looks this often whether it is mended.
+pub const MEND_LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A reader waits this long at most for a damaged record to be mended.
+pub const MEND_WAIT: Duration = Duration::from_secs(2);
+
+/// The scrub reads this much in one go, in bytes.
+pub const SCRUB_STEP_BYTES: u64 = 1024 * 1024;
+
+/// A step of the scrub comes at least this often, however short the log is.
+pub const SCRUB_STEP_INTERVAL_MAX: Duration = Duration::from_secs(600);
+
+/// The upkeep thread looks round this often.
+pub const UPKEEP_TURN: Duration = Duration::from_secs(1);
+
+/// Below this much free space dead bytes are looked for at once, and then every [`RECLAIM_RETRY`].
+pub const RECLAIM_FREE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// See [`RECLAIM_FREE_BYTES`].
+pub const RECLAIM_RETRY: Duration = Duration::from_secs(60);
+
+/// Records of one writer of which it is looked up at once whether they are dead.
+pub const DEAD_LOOKED_UP: u64 = 4096;

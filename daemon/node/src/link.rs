@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use journal::{Disk, Log, Position};
-use record::{Vector, Writer, decode_head};
+use journal::{Damaged, Disk, Log, Position};
+use record::{Address, Vector, Writer, check, decode_head};
 use replica::{Hello, Message};
 
 use crate::limits::{LINK_TURN_BYTES, LINK_WINDOW_BYTES};
@@ -26,6 +26,8 @@ pub(crate) struct Pumped {
     pub messages: Vec<Message>,
     /// There is more to send at once; come back in the next turn.
     pub more: bool,
+    /// Records that could not be read here, but that the peer has.
+    pub damaged: Vec<Damaged>,
     /// A record could not be read: the session cannot go on.
     pub failed: Option<String>,
 }
@@ -78,9 +80,27 @@ impl Link {
         if self.cursor >= end { self.unsynced_bytes } else { u64::MAX }
     }
 
+    /// A damaged record that the peer has need not be sent to it. Otherwise this was the only copy: there
+    /// is no way to go on with this session.
+    fn passes_over<D: Disk>(&mut self, log: &Log<D>, at: Position, out: &mut Pumped) -> bool {
+        let lost = log.damaged_at(at);
+        out.damaged.push(lost);
+        let has = |address: Address| {
+            self.peer_has
+                .get(&address.writer)
+                .is_some_and(|has| *has >= address.index + lost.records)
+        };
+        if lost.address.is_none_or(has) {
+            self.cursor = at.0 + 1;
+            return true;
+        }
+        false
+    }
+
     /// Sends what the window and the limit allow, in the order of the log.
     pub fn pump<D: Disk>(&mut self, log: &Log<D>, limit: u64) -> Pumped {
-        let mut out = Pumped { messages: Vec::new(), more: false, failed: None };
+        let mut out =
+            Pumped { messages: Vec::new(), more: false, damaged: Vec::new(), failed: None };
         let mut turn_bytes = 0;
         loop {
             while self.waiting.front().is_some_and(|(after, _)| *after <= self.cursor) {
@@ -96,14 +116,20 @@ impl Link {
             // Positions of reclaimed records are gone: the next one that is there comes.
             let (position, frame) = match log.frame_from(Position(self.cursor)) {
                 Some(Ok(found)) if found.0.0 < limit => found,
+                Some(Err(journal::Error::Damaged { position: Some(position), .. }))
+                    if position.0 < limit && self.passes_over(log, position, &mut out) =>
+                {
+                    continue;
+                }
                 Some(Err(error)) => return out.fail(self.cursor, &error),
                 Some(Ok(_)) | None => {
                     self.cursor = limit;
                     continue;
                 }
             };
-            let record = match decode_head(&frame) {
+            let record = match check(&frame).and_then(|()| decode_head(&frame)) {
                 Ok(record) => record,
+                Err(_) if self.passes_over(log, position, &mut out) => continue,
                 Err(error) => return out.fail(position.0, &error),
             };
             self.cursor = position.0 + 1;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | node | the loop: one turn for each input, never waits for a disk to sync or for the index |
 //! | committer (`journal`) | group commit |
+//! | upkeep (`upkeep::thread`) | scrub, mending, reclaim |
 //! | applier (`applier`) | committed records into index and users, checkpoints, comparison with the peer |
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use std::sync::mpsc as thread_mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
-use journal::{Committer, Config as LogConfig, Log, Position, RealDisk};
+use journal::{Committer, Config as LogConfig, Damaged, Log, Position, RealDisk};
 use mailbox::Index;
 use record::{RequestId, Side};
 use replica::{Hello, Message, Mode, Wish};
@@ -26,6 +27,8 @@ use crate::core::{Answer, Core, Input, Output, Place, Start};
 use crate::facts::FactsKeeper;
 use crate::handle::{Error, Handle, Progress, Shared};
 use crate::limits::{CHANGES_QUEUE, LOOP_QUEUE};
+use crate::upkeep::thread::Upkeep;
+use crate::upkeep::{Pace, Work};
 
 /// What a node starts from.
 pub struct Config {
@@ -36,6 +39,9 @@ pub struct Config {
     pub blank: bool,
     /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
     pub may_serve_alone: bool,
+    pub pace: Pace,
+    /// Called on the thread of the upkeep when it starts: lowers its priority.
+    pub stand_back: fn(),
 }
 
 type Done = oneshot::Sender<Result<(), Error>>;
@@ -86,6 +92,12 @@ pub(crate) enum Turn {
         message: Message,
     },
     Again,
+    Damaged(Vec<Damaged>),
+    Mended {
+        position: u64,
+        done: bool,
+    },
+    AskWhatIsDead,
     Stop,
 }
 
@@ -109,7 +121,7 @@ impl Running {
 /// # Errors
 /// What could not be opened, and why.
 pub fn start(config: &Config) -> anyhow::Result<Running> {
-    let (log, index, users) = open(&config.directory)?;
+    let (log, index, users, damaged) = open(&config.directory)?;
     let start = Start {
         side: config.side,
         incarnation: Handle::new_id(),
@@ -137,19 +149,31 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         changes,
         comparison,
         uid_validity: AtomicU32::new(0),
+        upkeep: Mutex::default(),
+        put_off: Mutex::default(),
         bodies: Mutex::default(),
         facts: FactsKeeper::default(),
         passwords: Mutex::default(),
     });
     let handle = Handle { turns: turns.clone(), shared: shared.clone() };
+    let (work_send, work) = thread_mpsc::channel();
+    let in_a_hurry = !damaged.is_empty();
+    let upkeep = Upkeep::new(shared.clone(), turns.clone(), config.pace, in_a_hurry);
+    let stand_back = config.stand_back;
+    std::thread::Builder::new().name("upkeep".into()).spawn(move || {
+        stand_back();
+        upkeep.run(&work);
+    })?;
     let thread = std::thread::Builder::new().name("node".into()).spawn(move || {
         let told = Told { mode: mode_send, serving: serving_send, progress: progress_send };
-        Loop::new(core, turns, shared, told).run(inbox);
+        let mut node = Loop::new(core, turns, shared, told, work_send);
+        node.turn(Turn::Damaged(damaged));
+        node.run(inbox);
     })?;
     Ok(Running { handle, thread })
 }
 
-type Stores = (Arc<Log<RealDisk>>, Arc<Index>, Arc<Users>);
+type Stores = (Arc<Log<RealDisk>>, Arc<Index>, Arc<Users>, Vec<Damaged>);
 
 fn open(directory: &Path) -> anyhow::Result<Stores> {
     let log_directory = directory.join("log");
@@ -164,7 +188,10 @@ fn open(directory: &Path) -> anyhow::Result<Stores> {
     }
     let index = Index::open_redb(directory.join("index.redb"), recovery.log_id)?;
     let users = Users::open_sled(directory.join("users"), recovery.log_id)?;
-    Ok((log, Arc::new(index), Arc::new(users)))
+    let mut damaged = recovery.damaged;
+    // One record for all of them: the upkeep finds the others.
+    damaged.extend(recovery.lost_segments.iter().map(|first| log.damaged_at(*first)));
+    Ok((log, Arc::new(index), Arc::new(users), damaged))
 }
 
 /// Unix milliseconds.
@@ -181,12 +208,14 @@ struct Told {
 
 struct Loop {
     core: Core<RealDisk>,
+    shared: Arc<Shared>,
     turns: mpsc::Sender<Turn>,
     told: Told,
     waiting: HashMap<RequestId, Done>,
     session: u64,
     link: Option<mpsc::UnboundedSender<Message>>,
     applier: thread_mpsc::Sender<u64>,
+    upkeep: thread_mpsc::Sender<Work>,
     applied: u64,
     peer_digest: Arc<Mutex<Option<PeerDigest>>>,
 }
@@ -197,23 +226,26 @@ impl Loop {
         turns: mpsc::Sender<Turn>,
         shared: Arc<Shared>,
         told: Told,
+        upkeep: thread_mpsc::Sender<Work>,
     ) -> Loop {
         let (applier, ends) = thread_mpsc::channel();
         let peer_digest = Arc::new(Mutex::new(None));
         let applied = shared.index.applied().min(shared.users.applied());
-        let thread = Applier::new(shared, turns.clone(), peer_digest.clone());
+        let thread = Applier::new(shared.clone(), turns.clone(), peer_digest.clone());
         std::thread::Builder::new()
             .name("applier".into())
             .spawn(move || thread.run(&ends))
             .expect("a thread can be started at the start");
         Loop {
             core,
+            shared,
             turns,
             told,
             waiting: HashMap::new(),
             session: 0,
             link: None,
             applier,
+            upkeep,
             applied,
             peer_digest,
         }
@@ -299,6 +331,11 @@ impl Loop {
                     let _ = link.send(message);
                 }
             }
+            Turn::Damaged(found) => self.core.handle(now, Input::Damaged(found)),
+            Turn::Mended { position, done } => {
+                self.core.handle(now, Input::Mended { position, done });
+            }
+            Turn::AskWhatIsDead => self.core.handle(now, Input::AskWhatIsDead),
             // The wall clock above pumped already.
             Turn::Again | Turn::Stop => {}
         }
@@ -320,12 +357,22 @@ impl Loop {
                         let _ = done.send(Ok(()));
                     }
                 }
+                Output::Refused { request } => {
+                    if let Some(done) = self.waiting.remove(&request) {
+                        let _ = done.send(Err(Error::Gone));
+                    }
+                }
                 Output::Mode(mode) => drop(self.told.mode.send(mode)),
                 Output::Serving => drop(self.told.serving.send(true)),
                 Output::EndSession { reason } => {
                     tracing::warn!(%reason, "the session of the link ends");
                     self.link = None;
                 }
+                // Without its thread nothing is kept up, and all else goes on.
+                Output::Mend { damaged, frames } => {
+                    drop(self.upkeep.send(Work::Mend { damaged, frames }));
+                }
+                Output::Agreed(agreed) => drop(self.upkeep.send(Work::Agreed(agreed))),
                 // A full queue brings the loop round anyway.
                 Output::Again => drop(self.turns.try_send(Turn::Again)),
             }
@@ -333,6 +380,10 @@ impl Loop {
     }
 
     fn report(&mut self) {
+        let damage = self.core.damage();
+        if damage != self.told.progress.borrow().damage {
+            *self.shared.put_off.lock().expect("no holder panics") = self.core.put_off().collect();
+        }
         let replica = self.core.replica_state();
         let held = replica.held();
         let peer_lacks = replica.in_session().then(|| {
@@ -349,6 +400,7 @@ impl Loop {
             in_session: replica.in_session(),
             blank: replica.blank(),
             may_serve_alone: replica.may_serve_alone(),
+            damage,
         };
         self.told.progress.send_replace(progress);
     }

@@ -129,6 +129,38 @@ pub fn decode_head(bytes: &[u8]) -> Result<Record, FrameError> {
     parts(frame).map(|(record, _)| record)
 }
 
+/// Like [`decode_head`], and checks all that it reads: also where the payload is damaged, what this gives
+/// is what was written. (The checksum of the whole follows from that of the part before the payload and
+/// the payload's own, which stands in the head.)
+///
+/// # Errors
+/// As [`decode`], but for damage of the payload.
+pub fn decode_checked_head(bytes: &[u8]) -> Result<Record, FrameError> {
+    let length = frame_length(bytes)?;
+    let frame = bytes.get(..length).ok_or(FrameError::Short { need: length, got: bytes.len() })?;
+    let (record, payload_at) = parts(frame)?;
+    let expected = u32::from_le_bytes(array(frame, 8));
+    let payload = u32::from_le_bytes(array(frame, 52));
+    let before = crc32c::crc32c(&frame[12..payload_at]);
+    let got = crc32c::crc32c_combine(before, payload, length - payload_at);
+    if expected != got {
+        return Err(FrameError::Checksum { expected, got });
+    }
+    Ok(record)
+}
+
+/// Is every byte of the frame at the beginning of `bytes` what was written?
+///
+/// # Errors
+/// As [`decode`], but nothing is read.
+pub fn check(bytes: &[u8]) -> Result<(), FrameError> {
+    let length = frame_length(bytes)?;
+    let frame = bytes.get(..length).ok_or(FrameError::Short { need: length, got: bytes.len() })?;
+    let expected = u32::from_le_bytes(array(frame, 8));
+    let got = crc32c::crc32c(&frame[12..]);
+    if expected == got { Ok(()) } else { Err(FrameError::Checksum { expected, got }) }
+}
+
 /// Reads the frame at the beginning of `bytes`; what follows it is left alone.
 ///
 /// # Errors
@@ -136,11 +168,7 @@ pub fn decode_head(bytes: &[u8]) -> Result<Record, FrameError> {
 pub fn decode(bytes: &[u8]) -> Result<Record, FrameError> {
     let length = frame_length(bytes)?;
     let frame = bytes.get(..length).ok_or(FrameError::Short { need: length, got: bytes.len() })?;
-    let expected = u32::from_le_bytes(array(frame, 8));
-    let got = crc32c::crc32c(&frame[12..]);
-    if expected != got {
-        return Err(FrameError::Checksum { expected, got });
-    }
+    check(frame)?;
     let (mut record, payload_at) = parts(frame)?;
     record.payload = frame[payload_at..].to_vec();
     Ok(record)
@@ -238,6 +266,12 @@ mod tests {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(decode(&bad).is_err(), "bit {bit}");
+            assert!(check(&bad).is_err(), "bit {bit}");
+            let head = Record { payload: Vec::new(), ..sample() };
+            match bit / 8 < good.len() - sample().payload.len() {
+                true => assert!(decode_checked_head(&bad).is_err(), "bit {bit}"),
+                false => assert_eq!(decode_checked_head(&bad), Ok(head), "bit {bit}"),
+            }
         }
     }
 

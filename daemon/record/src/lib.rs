@@ -12,7 +12,9 @@ pub mod id;
 pub mod limits;
 pub mod op;
 
-pub use frame::{Codec, FrameError, Record, decode, decode_head, frame_length};
+pub use frame::{
+    Codec, FrameError, Record, check, decode, decode_checked_head, decode_head, frame_length,
+};
 pub use id::{
     AccountId, Address, Clock, EntryId, Incarnation, MailboxId, ModSeq, RequestId, Side, Uid,
     Vector, Writer,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use record::{
-    AccountId, Address, BodyPart, Clock, Codec, EntryId, MailboxId, Op, Record, RequestId, Side,
-    Vector, View, Writer,
+    AccountId, Address, BodyPart, BodyRef, Clock, Codec, EntryId, MailboxId, Op, Record, RequestId,
+    Side, Vector, View, Writer,
 };
 
 use crate::lanes::Lanes;
@@ -34,6 +34,8 @@ pub trait Applied {
     /// Has the entry ever been placed?
     fn placed(&self, entry: EntryId) -> bool;
     fn account_of(&self, mailbox: MailboxId) -> Option<AccountId>;
+    /// Was every entry that had this body expunged? Its bytes may be gone, or about to go, at either box.
+    fn is_dead(&self, body: BodyRef) -> bool;
     /// Every mailbox there is, with its account.
     fn mailboxes(&self) -> Vec<(AccountId, MailboxId)>;
 }
@@ -119,6 +121,8 @@ pub enum Output {
     Committed { end: u64 },
     /// The wish is committed.
     Done { request: RequestId },
+    /// The wish cannot be done: what it would copy is gone. Nothing was changed.
+    Refused { request: RequestId },
     /// The view changed.
     Mode(Mode),
     /// The session must end: the peer broke the rules, or `failover` wished it.
@@ -238,18 +242,34 @@ impl Replica {
         }
     }
 
-    /// A record of the log that is not applied yet, in order of position.
-    pub fn recovered(&mut self, record: &Record) {
+    /// A record of the log that is not applied yet, in order of position. Positions may be left out, where
+    /// records were reclaimed or cannot be read: they count as what follows them.
+    pub fn recovered(&mut self, position: u64, record: &Record) {
         let count = self.committed_vector.entry(record.writer).or_default();
         *count = (*count).min(record.index);
+        self.pass_over(position, last_address(record));
         self.uncommitted.push_back(last_address(record));
         self.learn(record, self.end);
         self.end += 1;
     }
 
+    /// One of them cannot be read: which UIDs it gave is not known here, as on a blank disk.
+    pub fn lacks_records(&mut self) {
+        self.blank = true;
+        self.may_serve_alone = false;
+    }
+
+    fn pass_over(&mut self, to: u64, next: Address) {
+        while self.end < to {
+            self.uncommitted.push_back(next);
+            self.end += 1;
+        }
+    }
+
     /// Writes this incarnation's first record.
     pub fn start(&mut self, unix_ms: u64) {
-        debug_assert_eq!(self.end, self.synced, "every record beyond `committed` was handed in");
+        // What cannot be read at the very end.
+        self.pass_over(self.synced, Address { writer: self.me, index: 0 });
         self.unix_ms = unix_ms;
         self.append(Op::Start);
     }
@@ -336,6 +356,12 @@ impl Replica {
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.committed
+    }
+
+    /// How many records of each writer are committed.
+    #[must_use]
+    pub fn committed_vector(&self) -> &Vector {
+        &self.committed_vector
     }
 
     /// What the peer said to have on its disk, in this session.

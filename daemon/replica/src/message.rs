@@ -1,6 +1,6 @@
 //! What two boxes say to each other. Postcard on the cable: variants may only be added at the end.
 
-use record::{RequestId, Side, Vector, Writer};
+use record::{Address, RequestId, Side, Vector, Writer};
 use serde::{Deserialize, Serialize};
 
 use crate::wish::Wish;
@@ -50,5 +50,23 @@ pub enum Message {
         applied: Vector,
         digest: Vec<u8>,
         rebuilt: bool,
+    },
+    /// From the home: this cannot be done any more, and never was.
+    Refused {
+        request: RequestId,
+    },
+    /// Please say how far you have applied your log, once no wish is under way that was made before.
+    AskApplied,
+    /// The answer, behind every record that the sender held by then.
+    Applied(Vector),
+    /// These records are damaged on the sender's disk: `records` of one writer from `first` on.
+    AskFrames {
+        first: Address,
+        records: u64,
+    },
+    /// What holds them, in order; nothing when they cannot be given.
+    Frames {
+        first: Address,
+        frames: Vec<Vec<u8>>,
     },
 }

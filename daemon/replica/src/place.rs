@@ -45,6 +45,9 @@ impl Replica {
     fn ask(&mut self, request: RequestId, applied: &dyn Applied) {
         let Some(pending) = self.pending.get(&request) else { return };
         let wish = pending.wish.clone();
+        if self.is_too_late(&wish, applied) {
+            return self.refused(request);
+        }
         let stage = if self.may_order(wish.account(), applied) {
             Stage::Written(self.write(wish, applied))
         } else if self.mode == Mode::Both {
@@ -64,10 +67,37 @@ impl Replica {
             self.early_requests.push((request, wish));
             return;
         }
+        if self.is_too_late(&wish, applied) {
+            return self.out.push_back(Output::Send(Message::Refused { request }));
+        }
         // A home that this box does not know yet (the account was made a moment ago) is the peer's
         // word: it holds the record, and so does this box's log.
         let until = self.write(wish, applied);
         self.out.push_back(Output::Send(Message::Done { request, until }));
+    }
+
+    /// The client's own box or the home has found that it is too late.
+    pub(crate) fn refused(&mut self, request: RequestId) {
+        if self.pending.remove(&request).is_some() {
+            self.out.push_back(Output::Refused { request });
+        }
+    }
+
+    /// A COPY or MOVE of a message that was expunged meanwhile: its bytes may be gone at either box, so it
+    /// gets no new entry. A wish that was carried out already, and is asked again, is not too late.
+    ///
+    /// Both who asks and who orders look, since only one of them may know: see `node::upkeep::agree`.
+    fn is_too_late(&self, wish: &Wish, applied: &dyn Applied) -> bool {
+        if self.is_broken(Sabotage::DeadBodyCopied) {
+            return false;
+        }
+        let gone =
+            |entry: &Entry| applied.is_dead(entry.body) && !self.is_placed(entry.entry, applied);
+        match wish {
+            Wish::Place { entries, .. } => entries.iter().any(gone),
+            Wish::Move { moves, .. } => moves.iter().any(|one| gone(&one.to)),
+            _ => false,
+        }
     }
 
     fn may_order(&self, account: Option<AccountId>, applied: &dyn Applied) -> bool {

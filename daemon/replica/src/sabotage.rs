@@ -32,6 +32,8 @@ pub enum Sabotage {
     ServeTooSoon,
     /// Nobody notices that the peer came back with an old copy of its disk.
     OldDiskUnnoticed,
+    /// A message that was expunged, and may be reclaimed, is copied all the same.
+    DeadBodyCopied,
 }
 
 impl Replica {

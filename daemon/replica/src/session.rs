@@ -173,7 +173,15 @@ impl Replica {
                     pending.stage = Stage::Written(until);
                 }
             }
-            Message::Hello(_) | Message::Leaving | Message::Digest { .. } => {}
+            Message::Refused { request } => self.refused(request),
+            // The node's.
+            Message::Hello(_)
+            | Message::Leaving
+            | Message::Digest { .. }
+            | Message::AskApplied
+            | Message::Applied(_)
+            | Message::AskFrames { .. }
+            | Message::Frames { .. } => {}
         }
     }
 

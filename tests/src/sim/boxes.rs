@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use journal::{Config, Disk, Log, Position, SimDisk};
+use journal::{Config, Damaged, Disk, Log, Position, SimDisk};
 use mailbox::Index;
 use node::core::{Core, Input, Output, Start};
-use record::{EntryId, MailboxId, Op, Record, Side, Vector};
+use node::upkeep::Agreed;
+use record::{Address, EntryId, MailboxId, Op, Record, Side, Vector};
 use replica::Mode;
 use users::Users;
 
@@ -43,6 +44,12 @@ pub struct SimBox {
     pub full_until: u64,
     /// An operation of the disk will fail.
     pub failing: bool,
+    /// What both boxes know for good: what it makes dead may be reclaimed.
+    pub agreed: Option<Agreed>,
+    /// Records that cannot be read, as far as anybody looked.
+    pub rotten: BTreeSet<Address>,
+    /// Later entries prove that what is below this position was on the disk.
+    pub vouched: u64,
     /// How far its clock is off, milliseconds.
     pub clock_off_ms: i64,
     broken: Option<Break>,
@@ -58,6 +65,13 @@ pub struct Copy {
     /// So many answers had been given.
     pub answers: u64,
     pub blank: bool,
+}
+
+/// What came of applying.
+pub struct Applied {
+    pub changed: BTreeSet<MailboxId>,
+    pub damaged: Vec<Damaged>,
+    pub outputs: Vec<Output>,
 }
 
 /// What came of a sync.
@@ -87,6 +101,9 @@ impl SimBox {
             paused_until: 0,
             full_until: 0,
             failing: false,
+            agreed: None,
+            rotten: BTreeSet::new(),
+            vouched: 0,
             clock_off_ms: 0,
             broken,
             placements: BTreeMap::new(),
@@ -106,7 +123,7 @@ impl SimBox {
         let mut core = Core::open(&start, log, index, Arc::new(Users::memory()))?;
         core.sabotage(self.broken.and_then(Break::in_replica));
         self.core = Some(core);
-        (self.apply_to, self.applied) = (0, 0);
+        (self.apply_to, self.applied, self.vouched) = (0, 0, 0);
         self.placements.clear();
         Ok(())
     }
@@ -118,6 +135,7 @@ impl SimBox {
         self.both_since = None;
         self.peer_told.clear();
         self.failing = false;
+        self.agreed = None;
         self.disk = if power_cut { self.disk.crash() } else { self.disk.restart() };
     }
 
@@ -125,7 +143,7 @@ impl SimBox {
     /// would be a past that never was.
     pub fn take_copy(&mut self, answers: u64) {
         let Some(core) = &self.core else { return };
-        if core.log().synced() != core.log().end() {
+        if core.log().synced() != core.log().end() || !self.rotten.is_empty() {
             return;
         }
         let Ok(names) = self.disk.list() else { return };
@@ -144,6 +162,21 @@ impl SimBox {
         }
         self.blank = copy.blank;
         self.old_copy = true;
+        self.rotten.clear();
+    }
+
+    /// What was rotten may be mended, or dropped, meanwhile.
+    pub fn look_for_rot(&mut self) {
+        if let Some(core) = &self.core {
+            self.rotten.retain(|address| super::keep::is_rotten(core, *address));
+        }
+    }
+
+    /// For [`Break::ReclaimAlone`]: what this box knows is taken for what both know.
+    pub fn agree_alone(&mut self) {
+        if let Some(core) = &self.core {
+            self.agreed = Some(Agreed { both: core.log().vector(), from_end: 0 });
+        }
     }
 
     /// Will this box recognise such a disk of its peer when they join, also after a restart? That is when
@@ -184,29 +217,43 @@ impl SimBox {
     /// One `fdatasync` of everything so far.
     pub fn sync(&mut self, now: Instant) -> Option<Synced> {
         let core = self.core.as_ref()?;
+        let before = core.log().synced().0;
         Some(match core.log().flush() {
-            Ok(Position(end)) => Synced::Done(self.handle(now, Input::Synced { end })),
+            Ok(Position(end)) => {
+                if end > before {
+                    self.vouched = before;
+                }
+                Synced::Done(self.handle(now, Input::Synced { end }))
+            }
             Err(journal::Error::DiskFull { .. }) => Synced::Full,
             Err(_) => Synced::Failed,
         })
     }
 
-    /// Applies what is committed, at most so many records; the mailboxes that changed, and what comes of
-    /// it.
-    pub fn apply(
-        &mut self,
-        now: Instant,
-        records: u64,
-    ) -> Option<(BTreeSet<MailboxId>, Vec<Output>)> {
+    /// Applies what is committed, at most so many records, up to one that cannot be read.
+    pub fn apply(&mut self, now: Instant, records: u64) -> Option<Applied> {
         let core = self.core.as_ref()?;
         if self.apply_to <= self.applied {
             return None;
         }
-        let end = self.apply_to.min(self.applied.saturating_add(records));
-        let mut batch = Vec::new();
-        for row in core.log().scan(Position(self.applied)) {
-            let (Position(position), record) =
-                row.expect("a simulated log without rot is readable");
+        let mut end = self.apply_to.min(self.applied.saturating_add(records));
+        let (mut batch, mut damaged) = (Vec::new(), Vec::new());
+        let mut scan = core.log().scan(Position(self.applied));
+        while let Some(row) = scan.next_head() {
+            let (position, record) = match row {
+                Ok((position, record)) => (position.0, record),
+                Err(journal::Error::Damaged { position: Some(at), .. }) => {
+                    if core.log().is_nobodys(at) {
+                        continue;
+                    }
+                    if at.0 < end {
+                        end = at.0;
+                        damaged.push(core.log().damaged_at(at));
+                    }
+                    break;
+                }
+                Err(error) => panic!("a simulated log is readable: {error}"),
+            };
             if position >= end {
                 break;
             }
@@ -218,8 +265,10 @@ impl SimBox {
         }
         let core = self.core.as_ref()?;
         let changed = core.index().apply(&batch).expect("memory takes everything");
+        core.index().checkpoint().expect("memory is durable enough");
+        core.users().checkpoint().expect("memory is durable enough");
         self.applied = end;
-        Some((changed, self.handle(now, Input::Applied { end })))
+        Some(Applied { changed, damaged, outputs: self.handle(now, Input::Applied { end }) })
     }
 
     /// Breaks the rules that the index keeps.
@@ -241,7 +290,7 @@ impl SimBox {
                     !(at % 17 == 3 && matches!(record.op, Op::Flags { .. } | Op::Place { .. }))
                 });
             }
-            Break::BodyMixedUp | Break::Rule(_) => {}
+            Break::BodyMixedUp | Break::DamageUnnoticed | Break::ReclaimAlone | Break::Rule(_) => {}
         }
     }
 }

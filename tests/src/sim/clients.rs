@@ -40,7 +40,7 @@ pub struct Answered {
 #[derive(Clone, Debug)]
 enum Asked {
     Place(Placed),
-    Expunge(EntryId),
+    Expunge(Vec<EntryId>),
     SetFlag(EntryId, Flag),
     ClearFlag(EntryId, Flag),
     Mailbox(MailboxId),
@@ -78,6 +78,8 @@ pub struct Clients {
     /// Messages that were copied or moved: there may be more than one.
     pub copied: BTreeSet<u64>,
     deliveries: u64,
+    /// What a client of each box saw some time ago, and may still want to copy.
+    remembered: [Option<change::Seen>; 2],
 }
 
 impl Clients {
@@ -98,7 +100,10 @@ impl Clients {
 
     /// The bytes of a message, from which it is known again.
     pub fn message(number: u64) -> Vec<u8> {
-        format!("Subject: {number}\r\n\r\nThis is message {number}.\r\n").into_bytes()
+        // Some are short, some are most of what their records take.
+        let words = (number % 5) * (number % 3) * 80;
+        let text: String = (0..words).map(|at| format!("{:016x}\r\n", mixed(number, at))).collect();
+        format!("Subject: {number}\r\n\r\nThis is message {number}.\r\n{text}").into_bytes()
     }
 
     /// The number of the message that these bytes are.
@@ -136,8 +141,8 @@ impl Clients {
             Asked::Place(placed) => {
                 self.placed.insert(placed.entry, (placed, answered));
             }
-            Asked::Expunge(entry) => {
-                self.expunged.insert(entry, answered);
+            Asked::Expunge(entries) => {
+                self.expunged.extend(entries.into_iter().map(|entry| (entry, answered)));
             }
             Asked::SetFlag(entry, flag) => {
                 self.flags_set.insert((entry, flag), answered);
@@ -158,9 +163,15 @@ impl Clients {
         }
     }
 
+    /// A box said that a request cannot be done.
+    pub fn refused(&mut self, side: Side, request: RequestId) {
+        self.waiting[at(side)].remove(&request);
+    }
+
     /// The connections of a stopped box are gone, and with them who waited.
     pub fn stopped(&mut self, side: Side) {
         self.waiting[at(side)].clear();
+        self.remembered[at(side)] = None;
     }
 
     /// What only this disk held may be gone, if it was answered from the `since`th answer on.
@@ -179,4 +190,11 @@ impl Clients {
         self.made_accounts.retain(|_, answered| keep(answered));
         self.passwords_set.retain(|_, answered| keep(answered));
     }
+}
+
+/// Nothing that a compressor could make shorter.
+fn mixed(number: u64, at: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 32)
 }

@@ -29,10 +29,12 @@ pub enum Fault {
     /// The box stands still for some time.
     Pause,
     ClockJump,
+    /// Bytes of a record change on the disk of one box.
+    Rot,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 16] = [
+    pub const ALL: [Fault; 17] = [
         Fault::PowerCut,
         Fault::TornSync,
         Fault::BothCut,
@@ -49,6 +51,7 @@ impl Fault {
         Fault::Withdrawn,
         Fault::Pause,
         Fault::ClockJump,
+        Fault::Rot,
     ];
 }
 
@@ -63,6 +66,12 @@ pub struct Counts {
     pub takeovers: u64,
     pub joins: u64,
     pub late_messages: u64,
+    /// Damaged records that were mended.
+    pub mended: u64,
+    /// Segments that were rewritten without their dead records.
+    pub reclaimed: u64,
+    /// Wishes that came too late.
+    pub refused: u64,
     faults: [u64; Fault::ALL.len()],
 }
 
@@ -97,6 +106,9 @@ impl std::ops::AddAssign for Counts {
         self.takeovers += other.takeovers;
         self.joins += other.joins;
         self.late_messages += other.late_messages;
+        self.mended += other.mended;
+        self.reclaimed += other.reclaimed;
+        self.refused += other.refused;
         for (mine, more) in self.faults.iter_mut().zip(other.faults) {
             *mine += more;
         }
@@ -121,6 +133,11 @@ impl std::fmt::Display for Counts {
             f,
             "{} joins, {} takeovers, {} messages of sessions long over",
             self.joins, self.takeovers, self.late_messages
+        )?;
+        writeln!(
+            f,
+            "{} damaged records mended, {} segments reclaimed, {} wishes too late",
+            self.mended, self.reclaimed, self.refused
         )?;
         let total: u64 = self.faults.iter().sum();
         write!(f, "{total} faults:")?;

@@ -53,6 +53,7 @@ impl World {
             Fault::OldDisk => self.old_disk(side),
             Fault::DiskError => self.disk_error(side),
             Fault::DiskFull => self.disk_full(side),
+            Fault::Rot => self.rot(side),
             Fault::Cut => {
                 self.note(fault, || "the cable is cut".into());
                 self.cable.cut(&mut self.random);
@@ -115,7 +116,7 @@ impl World {
     /// The disk is gone for good: what only it held is lost, and with it what only its clients saw.
     fn new_disk(&mut self, side: Side) -> Step {
         // The peer must be able to give it all back.
-        if !self.is_sound(side.other()) {
+        if !self.is_sound(side.other()) || self.is_rotten(side.other()) {
             return Ok(());
         }
         self.note(Fault::NewDisk, || format!("{side} gets a new disk"));
@@ -124,6 +125,7 @@ impl World {
         let one = self.side_box(side);
         (one.disk, one.blank, one.old_copy, one.copy) = (disk, true, false, None);
         one.copying = false;
+        one.rotten.clear();
         one.full_until = 0;
         self.clients.disk_lost(side, 0);
         self.checks.disk_lost(side);
@@ -133,6 +135,9 @@ impl World {
     /// Somebody puts back an earlier copy of the disk. Only such copies that the peer can recognise: of
     /// what nobody knows, nobody can take care.
     fn old_disk(&mut self, side: Side) -> Step {
+        if self.is_rotten(side.other()) {
+            return Ok(());
+        }
         let peer = &self.boxes[at(side.other())];
         let copy = self.boxes[at(side)].copy.as_ref();
         if !self.is_sound(side.other()) || !copy.is_some_and(|copy| peer.would_recognise(copy)) {
@@ -148,6 +153,13 @@ impl World {
         self.clients.disk_lost(side, copy.answers);
         self.checks.disk_lost(side);
         Ok(())
+    }
+
+    /// Is anything on its disk rotten, as far as one can tell?
+    fn is_rotten(&mut self, side: Side) -> bool {
+        let one = self.side_box(side);
+        one.look_for_rot();
+        !one.rotten.is_empty()
     }
 
     /// Has this box a disk that knows all that it ever did?

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `world` | the boxes and what happens to them, step by step |
 //! | `faults` | what goes wrong |
+//! | `keep` | rot, scrub, mending, reclaim |
 //! | `boxes` | one box: its disk and, while it is up, its core and stores |
 //! | `cable` | the link: sessions, cuts, what is under way |
 //! | `clients` | what clients ask and what they were told |
@@ -24,6 +25,7 @@ mod checks;
 mod clients;
 mod counts;
 mod faults;
+mod keep;
 pub mod many;
 mod options;
 pub mod prove;

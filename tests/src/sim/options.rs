@@ -37,10 +37,14 @@ pub enum Break {
     RecordPassedOver,
     /// The record with a message's text is written, but not its bytes: another message's are.
     BodyMixedUp,
+    /// What a box finds damaged is not told to its mender.
+    DamageUnnoticed,
+    /// What is dead for this box is reclaimed, whatever the peer knows.
+    ReclaimAlone,
 }
 
 impl Break {
-    pub const ALL: [Break; 16] = [
+    pub const ALL: [Break; 19] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::Rule(Sabotage::NoPlacingAgain),
@@ -57,13 +61,18 @@ impl Break {
         Break::ExpungeLoses,
         Break::Rule(Sabotage::FlagsForgotten),
         Break::Rule(Sabotage::NoAskingAgain),
+        Break::DamageUnnoticed,
+        Break::ReclaimAlone,
+        Break::Rule(Sabotage::DeadBodyCopied),
     ];
 
     /// The promise whose checker is meant to catch it.
     #[must_use]
     pub fn promise(self) -> &'static str {
         match self {
-            Break::Rule(Sabotage::CommitWithoutPeer) | Break::BodyMixedUp => "P1",
+            Break::Rule(Sabotage::CommitWithoutPeer | Sabotage::DeadBodyCopied)
+            | Break::BodyMixedUp
+            | Break::ReclaimAlone => "P1",
             Break::Rule(Sabotage::NoPlacingAgain | Sabotage::NoJoining | Sabotage::NoReviving)
             | Break::RecordPassedOver => "P2",
             Break::Rule(
@@ -76,13 +85,18 @@ impl Break {
             Break::Rule(Sabotage::ServeTooSoon | Sabotage::NoStampingAgain) => "P4",
             Break::ExpungeLoses | Break::Rule(Sabotage::FlagsForgotten) => "P5",
             Break::Rule(Sabotage::NoAskingAgain) => "P6",
+            Break::DamageUnnoticed => "P9",
         }
     }
 
     pub(super) fn in_replica(self) -> Option<Sabotage> {
         match self {
             Break::Rule(rule) => Some(rule),
-            Break::ExpungeLoses | Break::RecordPassedOver | Break::BodyMixedUp => None,
+            Break::ExpungeLoses
+            | Break::RecordPassedOver
+            | Break::BodyMixedUp
+            | Break::DamageUnnoticed
+            | Break::ReclaimAlone => None,
         }
     }
 }

@@ -19,6 +19,8 @@ use super::random::Random;
 
 /// After the faults stop, all must be well within so many rounds.
 const HEAL_ROUNDS: usize = 40;
+/// What the scrub finds is mended within so many more.
+const MENDING_ROUNDS: usize = 12;
 /// Steps of a run: many short stories, some long ones.
 const LENGTHS: [u64; 3] = [60, 200, 600];
 /// Milliseconds that one step takes at most.
@@ -163,6 +165,15 @@ impl World {
                     let both_since = self.boxes[at(side)].both_since;
                     self.clients.done(side, request, both_since);
                 }
+                Output::Refused { request } => {
+                    self.counts.refused += 1;
+                    self.clients.refused(side, request);
+                }
+                Output::Mend { damaged, frames } => self.mend(side, damaged, &frames)?,
+                Output::Agreed(agreed) => {
+                    self.tell(|| format!("{side} knows what is dead for both"));
+                    self.side_box(side).agreed = Some(agreed);
+                }
                 Output::Mode(mode) => {
                     self.tell(|| format!("{side} is {mode:?}"));
                     let asked = self.clients.asked_so_far();
@@ -223,6 +234,8 @@ impl World {
                 self.side_box(side).take_copy(answers);
                 Ok(())
             }
+            85..87 => self.scrub(side),
+            87..92 => self.keep_tidy(side),
             _ => {
                 let all = self.random.permille(600);
                 let some = 1 + self.random.below(BATCH_RECORDS_MAX) as u64;
@@ -377,10 +390,13 @@ impl World {
     fn apply(&mut self, side: Side, records: u64) -> Step {
         let now = self.now();
         let mut changed = BTreeSet::new();
-        if let Some((mailboxes, outputs)) = self.side_box(side).apply(now, records) {
+        if let Some(applied) = self.side_box(side).apply(now, records) {
             self.tell(|| format!("{side} applies"));
-            changed = mailboxes;
-            self.carry_out(side, outputs)?;
+            changed = applied.changed;
+            self.carry_out(side, applied.outputs)?;
+            if !applied.damaged.is_empty() {
+                self.damaged(side, applied.damaged)?;
+            }
         }
         let one = &self.boxes[at(side)];
         if let (Some(core), true) = (&one.core, one.is_serving()) {
@@ -390,7 +406,7 @@ impl World {
     }
 
     /// Lets everything that is under way arrive.
-    fn settle(&mut self, rounds: usize) -> Step {
+    pub(super) fn settle(&mut self, rounds: usize) -> Step {
         for _ in 0..rounds {
             for side in Side::BOTH {
                 while self.cable.has(side) {
@@ -434,6 +450,8 @@ impl World {
             self.settle(1)?;
             rounds += 1;
         }
+        self.scrub_all()?;
+        self.settle(MENDING_ROUNDS)?;
         checks::at_the_end(self)
     }
 

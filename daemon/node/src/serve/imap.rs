@@ -326,6 +326,7 @@ fn failure(error: Error) -> Failure {
         Error::DiskFull => Failure::OverQuota,
         Error::NoSuchMailbox => Failure::NoSuchMailbox,
         Error::MailboxExists => Failure::AlreadyExists,
+        Error::Gone => Failure::NoSuchMessage,
         Error::Refused(text) => Failure::Refused(text),
         other => Failure::Unavailable(other.to_string()),
     }

@@ -226,6 +226,8 @@ impl Pair {
                 Output::Again => one.again = true,
                 Output::Send(_) | Output::Mode(_) | Output::Serving | Output::EndSession { .. } => {
                 }
+                // Nothing rots here, and nobody deletes.
+                Output::Refused { .. } | Output::Mend { .. } | Output::Agreed(_) => {}
             }
         }
         if self.clients_since.is_some() {

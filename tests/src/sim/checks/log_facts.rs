@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use journal::{Log, Position, SimDisk};
+use journal::{Error, Log, Position, SimDisk};
 use record::op::Seen;
 use record::{Address, EntryId, MailboxId, Op, Side, Writer};
 
@@ -21,7 +21,11 @@ impl LogFacts {
         let mut facts = LogFacts::default();
         let mut seen = BTreeMap::<Writer, Seen>::new();
         for row in log.scan(Position(0)) {
-            let (_, record) = row.map_err(|e| format!("P1: {e}"))?;
+            let record = match row {
+                Ok((_, record)) => record,
+                Err(Error::Damaged { position: Some(at), .. }) if log.is_nobodys(at) => continue,
+                Err(error) => return Err(format!("P1: {error}")),
+            };
             let writer_seen = seen.entry(record.writer).or_default();
             writer_seen.fold(&record.seen);
             writer_seen.0.insert(record.writer, record.index);

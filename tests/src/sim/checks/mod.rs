@@ -9,6 +9,7 @@
 //! | P4 UIDNEXT | nothing new below the UIDNEXT told; UIDNEXT and MODSEQ never fall | a client that goes by MODSEQ knows all |
 //! | P5 resurrection | what was seen going stays away | what was expunged is gone; flags are as asked |
 //! | P6 liveness | | both boxes serve in `both` and owe nobody an answer |
+//! | P9 scrub | | every record readable on both disks, and the same |
 
 mod convergence;
 mod durability;
@@ -18,11 +19,12 @@ mod liveness;
 mod log_facts;
 mod modseq;
 mod resurrection;
+mod scrub;
 mod uidnext;
 
 use std::collections::BTreeSet;
 
-use journal::SimDisk;
+use journal::{Damaged, SimDisk};
 use mailbox::{Mailbox, Row};
 use node::core::Core;
 use record::{Address, BodyRef, MailboxId, Side};
@@ -103,6 +105,9 @@ impl Checks {
 pub fn at_the_end(world: &World) -> Result<(), String> {
     let mut broken = liveness::check(world);
     if broken.is_empty() {
+        broken.extend(scrub::check(world)?);
+    }
+    if broken.is_empty() {
         broken.extend(convergence::check(world)?);
         broken.extend(durability::check(world)?);
         broken.extend(resurrection::check(world)?);
@@ -113,6 +118,16 @@ pub fn at_the_end(world: &World) -> Result<(), String> {
 
 fn verdict(broken: Broken) -> Result<(), String> {
     if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
+}
+
+/// What of a message cannot be read at a box, because it is rotten.
+#[must_use]
+pub fn rotten_part(core: &Core<SimDisk>, body: BodyRef) -> Option<Damaged> {
+    let parts = body.index..body.index + u64::from(body.parts);
+    let address = |index| Address { writer: body.writer, index };
+    let rotten = parts.map(address).find(|part| crate::sim::keep::is_rotten(core, *part))?;
+    let position = core.log().position_of(rotten).ok()??;
+    Some(core.log().damaged_at(position))
 }
 
 /// The bytes of a message, from a box's own log.

@@ -13,13 +13,19 @@ use crate::sim::world::{Step, World, at};
 /// Few names, so that both sides choose the same ones.
 const NAMES: [&str; 3] = ["Work", "Play", "Home"];
 
+/// In so many of a thousand cases a client copies what it saw some time ago, or remembers what it sees.
+const STALE_PERMILLE: u64 = 100;
+
 /// What a client sees before it decides.
-struct Seen {
+#[derive(Clone)]
+pub(super) struct Seen {
     account: Account,
     mailboxes: Vec<Mailbox>,
     here: Mailbox,
     /// One message of `here`, with the number of its text.
     message: Option<(Row, u64)>,
+    /// All messages of `here`.
+    all: Vec<EntryId>,
 }
 
 impl Clients {
@@ -27,6 +33,9 @@ impl Clients {
     pub fn change(world: &mut World, side: Side) -> Step {
         let Some(seen) = look(world, side)? else { return Ok(()) };
         let World { clients, random, .. } = world;
+        if random.permille(STALE_PERMILLE) && seen.message.is_some() {
+            clients.remembered[at(side)] = Some(seen.clone());
+        }
         let Some((wish, asked)) = choose(clients, random, side, &seen) else { return Ok(()) };
         let request = RequestId(random.id());
         clients.note(request, asked);
@@ -54,13 +63,18 @@ fn look(world: &mut World, side: Side) -> Result<Option<Seen>, String> {
     let rows = core.index().messages(here.id).map_err(|e| e.to_string())?;
     let message = match world.random.pick(&rows).cloned() {
         Some(row) => {
+            if let Some(rotten) = checks::rotten_part(core, row.body) {
+                world.damaged(side, vec![rotten])?;
+                return Ok(None);
+            }
             let bytes = checks::read(core, row.body)?;
             let number = Clients::number(&bytes).ok_or("P1: a message that nobody sent")?;
             Some((row, number))
         }
         None => None,
     };
-    Ok(Some(Seen { account, mailboxes, here, message }))
+    let all = rows.iter().map(|row| row.entry).collect();
+    Ok(Some(Seen { account, mailboxes, here, message, all }))
 }
 
 fn choose(
@@ -69,6 +83,14 @@ fn choose(
     side: Side,
     seen: &Seen,
 ) -> Option<(Wish, Asked)> {
+    if random.permille(STALE_PERMILLE)
+        && let Some(old) = clients.remembered[at(side)].clone()
+        && let Some((row, number)) = old.message.clone()
+    {
+        return copy(clients, random, &old, &row, number).map(|(to, asked)| {
+            (Wish::Place { account: asked.account, entries: vec![to] }, Asked::Place(asked))
+        });
+    }
     if random.permille(700) {
         let (row, number) = seen.message.clone()?;
         change_message(clients, random, seen, row, number)
@@ -90,9 +112,10 @@ fn change_message(
     let (account, mailbox) = (seen.here.account, seen.here.id);
     Some(match random.below(10) {
         0..3 => {
-            clients.asked_expunged.insert(row.entry);
-            let wish = Wish::Expunge { account, mailbox, entries: vec![row.entry] };
-            (wish, Asked::Expunge(row.entry))
+            let entries = if random.permille(500) { seen.all.clone() } else { vec![row.entry] };
+            clients.asked_expunged.extend(&entries);
+            let wish = Wish::Expunge { account, mailbox, entries: entries.clone() };
+            (wish, Asked::Expunge(entries))
         }
         3..6 => {
             // Each change has a flag of its own, so that none may ever be undone but by a client.
@@ -109,17 +132,8 @@ fn change_message(
             (wish, Asked::ClearFlag(row.entry, flag))
         }
         kind => {
-            clients.copied.insert(number);
-            let target = random.pick(&seen.mailboxes)?;
-            let account = target.account;
-            let to = Entry {
-                entry: EntryId(random.id()),
-                mailbox: target.id,
-                body: row.body,
-                internal_date_s: row.internal_date_s,
-                flags: row.flags.clone(),
-            };
-            let placed = Placed { number, account, entry: to.entry };
+            let (to, placed) = copy(clients, random, seen, &row, number)?;
+            let account = placed.account;
             let wish = if kind < 9 {
                 let moves = vec![MoveWish { from: row.entry, to }];
                 Wish::Move { account, from: mailbox, moves }
@@ -129,6 +143,28 @@ fn change_message(
             (wish, Asked::Place(placed))
         }
     })
+}
+
+/// A new entry for a message that is known.
+fn copy(
+    clients: &mut Clients,
+    random: &mut Random,
+    seen: &Seen,
+    row: &Row,
+    number: u64,
+) -> Option<(Entry, Placed)> {
+    clients.copied.insert(number);
+    let target = random.pick(&seen.mailboxes)?;
+    let account = target.account;
+    let to = Entry {
+        entry: EntryId(random.id()),
+        mailbox: target.id,
+        body: row.body,
+        internal_date_s: row.internal_date_s,
+        flags: row.flags.clone(),
+    };
+    let placed = Placed { number, account, entry: to.entry };
+    Some((to, placed))
 }
 
 fn change_mailbox(
