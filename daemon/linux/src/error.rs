@@ -41,6 +41,12 @@ impl Error {
         matches!(self.errno(), Some(Errno::EPERM | Errno::EACCES))
     }
 
+    /// An address that cannot be used because another machine has it; `what` names both.
+    #[must_use]
+    pub fn in_use(what: String) -> Error {
+        Error::Kernel { what, source: Errno::EADDRINUSE.into() }
+    }
+
     pub(crate) fn kernel(what: impl Into<String>, source: impl Into<io::Error>) -> Error {
         Error::Kernel { what: what.into(), source: source.into() }
     }

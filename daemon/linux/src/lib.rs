@@ -13,7 +13,9 @@
 //! | carrier | [`net::LinkWatch`] |
 //! | frames on the wire | [`net::PacketSocket`], [`net::ethernet`] |
 //! | who holds an address | [`net::arp`], [`net::neighbour`] |
+//! | DHCP | [`net::dhcp`] |
 //! | the serial console | [`terminal`] |
+//! | heartbeats on a null-modem cable | [`serial`] |
 //! | measuring and time | [`host`], [`clock`], [`scheduling`] |
 //! | tests | [`namespace`], [`net::Tap`] |
 
@@ -34,6 +36,7 @@ pub mod net;
 pub mod poll;
 pub mod power;
 pub mod scheduling;
+pub mod serial;
 pub mod signals;
 pub mod terminal;
 pub mod watchdog;

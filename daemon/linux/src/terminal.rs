@@ -1,15 +1,15 @@
 //! Terminals: the serial console above all.
 
 use std::fs::{File, OpenOptions};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::termios::{
-    ControlFlags, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
-    tcgetattr, tcsetattr,
+    BaudRate, ControlFlags, FlushArg, InputFlags, LocalFlags, OutputFlags, SetArg,
+    SpecialCharacterIndices, Termios, cfmakeraw, cfsetspeed, tcflush, tcgetattr, tcsetattr,
 };
 
 use crate::{Error, Result};
@@ -42,6 +42,42 @@ pub fn open(path: &Path) -> Result<File> {
     let flags = OFlag::from_bits_truncate(flags) & !OFlag::O_NONBLOCK;
     fcntl(&terminal, FcntlArg::F_SETFL(flags)).map_err(|error| Error::kernel(what(), error))?;
     Ok(terminal)
+}
+
+/// Opens a serial port for bytes instead of people: 115 200 baud, 8 data bits, no parity, one stop
+/// bit, nothing added, changed or held back. Reads and writes do not block.
+///
+/// # Errors
+/// What the kernel says, see [`open`].
+pub fn open_raw(path: &Path) -> Result<File> {
+    let failed = |error: nix::Error| Error::kernel(format!("open {}", path.display()), error);
+    let port = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(|error| Error::kernel(format!("open {}", path.display()), error))?;
+    let mut settings = tcgetattr(&port).map_err(failed)?;
+    cfmakeraw(&mut settings);
+    settings.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
+    let off = ControlFlags::HUPCL | ControlFlags::CRTSCTS | ControlFlags::CSTOPB;
+    settings.control_flags &= !off;
+    cfsetspeed(&mut settings, BaudRate::B115200).map_err(failed)?;
+    tcsetattr(&port, SetArg::TCSANOW, &settings).map_err(failed)?;
+    // What lies there is older than this program.
+    tcflush(&port, FlushArg::TCIOFLUSH).map_err(failed)?;
+    Ok(port)
+}
+
+/// A cable without hardware, for tests: one end, the device of the other, and what keeps that there.
+///
+/// # Errors
+/// What the kernel says.
+pub fn open_pair() -> Result<(File, PathBuf, OwnedFd)> {
+    let failed = |error: nix::Error| Error::kernel("make a pseudo-terminal", error);
+    let pair = nix::pty::openpty(None, None).map_err(failed)?;
+    let device = nix::unistd::ttyname(&pair.slave).map_err(failed)?;
+    Ok((File::from(pair.master), device, pair.slave))
 }
 
 /// Sets the mode. In both, the modem lines are ignored (CLOCAL) and flow control is off, so that

@@ -8,7 +8,7 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 
 use linux::net::ethernet::{self, EtherType};
 use linux::net::{
-    Address, LinkChange, LinkWatch, Netlink, Network, PacketSocket, Tap, arp, neighbour,
+    Address, LinkChange, LinkWatch, Netlink, Network, PacketSocket, Tap, Use, arp, neighbour,
     reset_connections,
 };
 use linux::{Mac, link_local};
@@ -77,6 +77,146 @@ fn addresses_come_and_go() {
         assert!(netlink.addresses(lan).unwrap().iter().any(|found| found.address == own));
         let nowhere = netlink.add_address(9999, own).unwrap_err();
         assert!(nowhere.is_absent(), "{nowhere}");
+    });
+}
+
+/// What the kernel says of an address on a port.
+fn find(netlink: &mut Netlink, index: u32, wanted: Address) -> Option<linux::net::AddressOnPort> {
+    netlink.addresses(index).unwrap().into_iter().find(|found| found.address == wanted)
+}
+
+#[test]
+fn an_own_address_of_ipv6_is_checked_for_a_duplicate_and_a_service_address_is_not() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, far) = cable(&mut netlink);
+        for name in ["lan", "far"] {
+            linux::host::write_setting(&format!("net/ipv6/conf/{name}/accept_dad"), "1").unwrap();
+        }
+        let (free, used) = (address("fd00::11/64"), address("fd00::1/64"));
+        netlink.add_address(far, used).unwrap();
+        assert!(!find(&mut netlink, far, used).unwrap().tentative, "a service address");
+        netlink.put_address(lan, free, Use::Own).unwrap();
+        netlink.put_address(lan, used, Use::Own).unwrap();
+        assert!(find(&mut netlink, lan, free).unwrap().tentative, "an own one, just put there");
+        while find(&mut netlink, lan, free).unwrap().tentative
+            || !find(&mut netlink, lan, used).unwrap().duplicate
+        {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(!find(&mut netlink, lan, free).unwrap().duplicate);
+        // The takeover of the same address does not ask.
+        netlink.remove_address(lan, used).unwrap();
+        assert!(netlink.add_address(lan, used).unwrap());
+        let taken = find(&mut netlink, lan, used).unwrap();
+        assert!(!taken.tentative && !taken.duplicate);
+    });
+}
+
+/// What this box opens comes from its own address, whichever was put on the port first.
+#[test]
+fn a_service_address_of_ipv6_is_no_source() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, _) = cable(&mut netlink);
+        netlink.add_address(lan, address("fd00::1/64")).unwrap();
+        netlink.put_address(lan, address("fd00::11/64"), Use::Own).unwrap();
+        while find(&mut netlink, lan, address("fd00::11/64")).unwrap().tentative {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let socket = std::net::UdpSocket::bind("[::]:0").unwrap();
+        socket.connect("[fd00::99]:9").unwrap();
+        assert_eq!(socket.local_addr().unwrap().ip().to_string(), "fd00::11");
+    });
+}
+
+#[test]
+fn a_leased_address_ends_by_itself_unless_it_is_renewed() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, _) = cable(&mut netlink);
+        let leased = address("10.77.0.42/24");
+        netlink.put_address(lan, leased, Use::Leased(1)).unwrap();
+        assert!(find(&mut netlink, lan, leased).unwrap().dynamic);
+        netlink.put_address(lan, leased, Use::Leased(3600)).unwrap();
+        let short = address("10.77.0.43/24");
+        netlink.put_address(lan, short, Use::Leased(1)).unwrap();
+        while find(&mut netlink, lan, short).is_some() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert!(find(&mut netlink, lan, leased).is_some(), "renewed");
+    });
+}
+
+#[test]
+fn a_port_gets_another_mtu() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, _) = cable(&mut netlink);
+        netlink.set_mtu(lan, 1400).unwrap();
+        assert_eq!(netlink.link("lan").unwrap().unwrap().mtu, Some(1400));
+        assert!(netlink.set_mtu(lan, 20).is_err());
+    });
+}
+
+#[test]
+fn a_vlan_is_an_interface_of_its_own() {
+    in_own_network(|| {
+        let mut netlink = Netlink::open().unwrap();
+        let (lan, _) = cable(&mut netlink);
+        if let Err(error) = netlink.add_vlan(lan, "vlan12", 12) {
+            return eprintln!("skipped, this kernel has no VLANs: {error}");
+        }
+        let vlan = netlink.link("vlan12").unwrap().expect("just made");
+        assert_eq!(vlan.kind.as_deref(), Some("vlan"));
+        assert_eq!(vlan.mac, netlink.link("lan").unwrap().unwrap().mac);
+        assert!(netlink.add_vlan(lan, "vlan12", 12).unwrap_err().is_present());
+        netlink.set_up(vlan.index).unwrap();
+        assert!(netlink.add_address(vlan.index, address("10.77.0.1/24")).unwrap());
+    });
+}
+
+/// Raw sockets with a filter hear what they are for, and nothing else.
+#[test]
+fn filtered_sockets_hear_their_own_kind_only() {
+    in_own_network(|| {
+        block_on(async {
+            let mut netlink = Netlink::open().unwrap();
+            let (lan, far) = cable(&mut netlink);
+            let mac = netlink.link("far").unwrap().unwrap().mac.unwrap();
+            let from = PacketSocket::bind(far, EtherType::ARP).unwrap();
+
+            let neighbours = PacketSocket::bind_neighbours(lan).unwrap();
+            let target = "fd00::1".parse().unwrap();
+            let junk = ethernet::build(Mac::BROADCAST, mac, EtherType::IPV6, &[0x60; 80]);
+            let advertised = neighbour::announce(mac, target);
+            let asked = neighbour::solicit(mac, target, target);
+            for frame in [advertised, asked] {
+                let seen = std::cell::Cell::new(false);
+                let look = |heard: Vec<u8>| {
+                    seen.set(seen.get() || heard == junk);
+                    neighbour::holder_of(&heard, target)
+                };
+                assert_eq!(exchange(&from, &[junk.clone(), frame], &neighbours, look).await, mac);
+                assert!(!seen.get(), "junk came through");
+            }
+
+            let dhcp = PacketSocket::bind_dhcp(lan).unwrap();
+            let mut offer = vec![0; 300];
+            offer[0] = 0x45;
+            offer[9] = 17;
+            offer[22..24].copy_from_slice(&68_u16.to_be_bytes());
+            let frame = |payload: &[u8]| ethernet::build(mac, mac, EtherType::IPV4, payload);
+            let with = |at: usize, byte: u8| {
+                let mut other = offer.clone();
+                other[at] = byte;
+                frame(&other)
+            };
+            let wanted = frame(&offer);
+            // Another protocol, a fragment, another port.
+            let frames = [with(9, 6), with(7, 1), with(23, 67), wanted.clone()];
+            assert_eq!(exchange(&from, &frames, &dhcp, Some).await, wanted);
+        });
     });
 }
 

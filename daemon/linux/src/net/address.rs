@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rtnetlink::AddressMessageBuilder;
-use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, CacheInfo,
 };
 
 use super::Netlink;
@@ -28,6 +28,24 @@ pub struct AddressOnPort {
     pub address: Address,
     /// IPv6: still being checked for a duplicate, so not usable yet.
     pub tentative: bool,
+    /// IPv6: the check found another holder (RFC 4862 §5.4.5); the address is of no use.
+    pub duplicate: bool,
+    /// Made by the kernel from a router's advertisement, or leased: it ends by itself.
+    pub dynamic: bool,
+}
+
+/// How an address is put on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The box's own. IPv6: the kernel first looks for another holder (RFC 4862 §5.4), if the
+    /// port's `accept_dad` says so.
+    Own,
+    /// The box's own until the lease ends, in seconds; a later call with the same address renews.
+    Leased(u32),
+    /// A service address. Usable at once: an IPv6 address is not first checked by the kernel,
+    /// because a takeover does not wait and maild watches for other holders itself. And it is no
+    /// choice for connections that this box opens (RFC 6724 §5 rule 3): tomorrow it may be gone.
+    Service,
 }
 
 impl Netlink {
@@ -48,21 +66,39 @@ impl Netlink {
             .collect())
     }
 
-    /// Gives a port an address, usable at once: an IPv6 address is not first checked for a
-    /// duplicate (RFC 4862 §5.4), because a takeover does not wait and `failover` watches for
-    /// duplicates itself. True when the port did not have it yet.
+    /// Gives a port a service address, see [`Use::Service`]. True when the port did not have it yet.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn add_address(&mut self, index: u32, address: Address) -> Result<bool> {
+        self.put_address(index, address, Use::Service)
+    }
+
+    /// Gives a port an address. True when the port did not have it yet, or a lease was renewed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn put_address(&mut self, index: u32, address: Address, purpose: Use) -> Result<bool> {
         let mut message = build(index, address);
-        if address.ip.is_ipv6() {
+        if address.ip.is_ipv6() && purpose == Use::Service {
             message.header.flags |= AddressHeaderFlags::Nodad;
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
         }
+        let lifetimes = match purpose {
+            Use::Leased(seconds) => Some((seconds, seconds)),
+            Use::Service if address.ip.is_ipv6() => Some((0, FOR_EVER)),
+            Use::Service | Use::Own => None,
+        };
+        if let Some((preferred, valid)) = lifetimes {
+            let mut info = CacheInfo::default();
+            info.ifa_preferred = preferred;
+            info.ifa_valid = valid;
+            message.attributes.push(AddressAttribute::CacheInfo(info));
+        }
         let what = format!("add {address} to interface {index}");
         let message = RouteNetlinkMessage::NewAddress(message);
-        match self.change(&what, message, NLM_F_CREATE | NLM_F_EXCL) {
+        let how = if matches!(purpose, Use::Leased(_)) { NLM_F_REPLACE } else { NLM_F_EXCL };
+        match self.change(&what, message, NLM_F_CREATE | how) {
             Ok(()) => Ok(true),
             Err(error) if error.is_present() => Ok(false),
             Err(error) => Err(error),
@@ -102,18 +138,29 @@ fn build(index: u32, address: Address) -> AddressMessage {
 fn read(message: &AddressMessage) -> Option<AddressOnPort> {
     let mut local = None;
     let mut any = None;
-    let mut tentative = message.header.flags.contains(AddressHeaderFlags::Tentative);
+    let header = message.header.flags;
+    let mut tentative = header.contains(AddressHeaderFlags::Tentative);
+    let mut duplicate = header.contains(AddressHeaderFlags::Dadfailed);
+    let mut permanent = header.contains(AddressHeaderFlags::Permanent);
     for attribute in &message.attributes {
         match attribute {
             AddressAttribute::Local(ip) => local = Some(*ip),
             AddressAttribute::Address(ip) => any = Some(*ip),
-            AddressAttribute::Flags(flags) => tentative |= flags.contains(AddressFlags::Tentative),
+            AddressAttribute::Flags(flags) => {
+                tentative |= flags.contains(AddressFlags::Tentative);
+                duplicate |= flags.contains(AddressFlags::Dadfailed);
+                permanent |= flags.contains(AddressFlags::Permanent);
+            }
             _ => {}
         }
     }
     let address = Address { ip: local.or(any)?, prefix_length: message.header.prefix_len };
-    Some(AddressOnPort { index: message.header.index, address, tentative })
+    let index = message.header.index;
+    Some(AddressOnPort { index, address, tentative, duplicate, dynamic: !permanent })
 }
+
+/// Of a lifetime in seconds (RFC 4861 §4.6.2).
+const FOR_EVER: u32 = u32::MAX;
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

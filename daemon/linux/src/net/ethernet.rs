@@ -10,6 +10,7 @@ use crate::limits::FRAME_BYTES_MIN;
 pub struct EtherType(pub u16);
 
 impl EtherType {
+    pub const IPV4: EtherType = EtherType(0x0800);
     pub const ARP: EtherType = EtherType(0x0806);
     pub const IPV6: EtherType = EtherType(0x86dd);
     /// Our heartbeats: the first of the two types set aside for local experiments (IEEE 802).

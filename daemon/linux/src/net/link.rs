@@ -5,7 +5,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
-use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVlan};
 
 use super::{Mac, Netlink};
 use crate::Result;
@@ -26,6 +26,7 @@ pub struct Link {
     /// "veth", "dummy" and the like; `None` for hardware and for the loopback.
     pub kind: Option<String>,
     pub loopback: bool,
+    pub mtu: Option<u32>,
 }
 
 impl Netlink {
@@ -79,6 +80,30 @@ impl Netlink {
         )
     }
 
+    /// Sets the longest packet that an interface sends, in bytes without the Ethernet header.
+    ///
+    /// # Errors
+    /// What the kernel says: not every driver takes every length.
+    pub fn set_mtu(&mut self, index: u32, mtu: u16) -> Result<()> {
+        let builder = LinkMessageBuilder::<LinkUnspec>::new().index(index).mtu(mtu.into());
+        let message = RouteNetlinkMessage::SetLink(builder.build());
+        self.change(&format!("set the MTU of interface {index} to {mtu}"), message, 0)
+    }
+
+    /// Makes the interface `name` for VLAN `id` on the port `parent` (IEEE 802.1Q).
+    ///
+    /// # Errors
+    /// What the kernel says: without its module `8021q` it does not know VLANs;
+    /// [`crate::Error::is_present`] when the interface is there.
+    pub fn add_vlan(&mut self, parent: u32, name: &str, id: u16) -> Result<()> {
+        let message = LinkVlan::new(name, parent, id).build();
+        self.change(
+            &format!("make the VLAN {id} on interface {parent}"),
+            RouteNetlinkMessage::NewLink(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+        )
+    }
+
     /// Makes a pair of interfaces joined by a cable, for tests.
     ///
     /// # Errors
@@ -105,11 +130,13 @@ impl From<LinkMessage> for Link {
             carrier: flags.contains(LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running),
             kind: None,
             loopback: flags.contains(LinkFlags::Loopback),
+            mtu: None,
         };
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Address(bytes) if is_ethernet => link.mac = Mac::from_slice(&bytes),
+                LinkAttribute::Mtu(mtu) => link.mtu = Some(mtu),
                 LinkAttribute::LinkInfo(infos) => {
                     link.kind = infos.iter().find_map(|info| match info {
                         LinkInfo::Kind(kind) => Some(kind.to_string()),

@@ -3,7 +3,9 @@
 mod address;
 pub mod arp;
 mod connections;
+pub mod dhcp;
 pub mod ethernet;
+mod filter;
 mod link;
 mod mac;
 pub mod neighbour;
@@ -15,12 +17,12 @@ mod route;
 mod tap;
 mod watch;
 
-pub use address::{Address, AddressOnPort};
+pub use address::{Address, AddressOnPort, Use};
 pub use connections::reset_connections;
 pub use link::Link;
 pub use mac::{Mac, link_local};
 pub use netlink::Netlink;
 pub use network::Network;
-pub use packet::PacketSocket;
+pub use packet::{PacketSocket, arp_holder};
 pub use tap::Tap;
 pub use watch::{LinkChange, LinkWatch};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Address, AddressOnPort, Link, Netlink};
+use super::{Address, AddressOnPort, Link, Netlink, Use};
 use crate::{Error, Result};
 
 /// A handle that may be cloned. Each call runs on tokio's pool of blocking threads: the kernel
@@ -68,6 +68,22 @@ impl Network {
     /// What the kernel says.
     pub async fn add_address(&self, index: u32, address: Address) -> Result<bool> {
         self.call(move |netlink| netlink.add_address(index, address)).await
+    }
+
+    /// See [`Netlink::put_address`].
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn put_address(&self, index: u32, address: Address, purpose: Use) -> Result<bool> {
+        self.call(move |netlink| netlink.put_address(index, address, purpose)).await
+    }
+
+    /// See [`Netlink::default_gateways`].
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn default_gateways(&self, index: u32) -> Result<Vec<IpAddr>> {
+        self.call(move |netlink| netlink.default_gateways(index)).await
     }
 
     /// See [`Netlink::remove_address`].

@@ -1,13 +1,18 @@
 //! Whole Ethernet frames, without an IP set-up that could break them.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Instant;
 
 use nix::libc;
 use tokio::io::unix::AsyncFd;
 
 use super::ethernet::EtherType;
-use crate::{Error, Result};
+use super::filter::{self, Rule};
+use super::{Mac, arp};
+use crate::limits::{FRAME_BYTES_MAX, PROBE_EVERY, PROBES};
+use crate::{Error, Result, poll};
 
 /// A raw socket on one port that takes and gives whole frames of one EtherType, header included.
 /// Frames that this box sends are not received here.
@@ -26,6 +31,31 @@ impl PacketSocket {
         let descriptor = unsafe { AsyncFd::register(descriptor) }
             .map_err(|error| Error::kernel(what(), io::Error::from(error)))?;
         Ok(PacketSocket { descriptor })
+    }
+
+    /// For neighbour messages of IPv6 only: all other IPv6 frames stay in the kernel, or a busy
+    /// port would wake this program for each of them.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::bind`].
+    pub fn bind_neighbours(index: u32) -> Result<PacketSocket> {
+        PacketSocket::bind_filtered(index, EtherType::IPV6, &filter::NEIGHBOURS)
+    }
+
+    /// For what DHCP servers send to clients, likewise.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::bind`].
+    pub fn bind_dhcp(index: u32) -> Result<PacketSocket> {
+        PacketSocket::bind_filtered(index, EtherType::IPV4, &filter::DHCP)
+    }
+
+    fn bind_filtered(index: u32, kind: EtherType, rules: &[Rule]) -> Result<PacketSocket> {
+        let socket = PacketSocket::bind(index, kind)?;
+        // What came in before the filter is sorted out by whoever parses it.
+        filter::attach(socket.descriptor.get_ref(), rules)
+            .map_err(|error| Error::kernel("filter a raw socket", error))?;
+        Ok(socket)
     }
 
     /// Sends one frame, waiting for room in the port's queue.
@@ -66,6 +96,40 @@ impl PacketSocket {
             }
         }
     }
+}
+
+/// Asks a LAN whether somebody holds `ip` already, for a program without an event loop: three
+/// questions [`PROBE_EVERY`] apart, and as long again for the last answer. RFC 5227 §2.1.1 asks with
+/// one to two seconds between them, for networks where each hop may sleep; on the wired LAN of a
+/// server an answer takes a millisecond, and each second here is one more without the box.
+///
+/// # Errors
+/// What the kernel says; the port must be on.
+pub fn arp_holder(index: u32, mac: Mac, ip: Ipv4Addr) -> Result<Option<Mac>> {
+    let failed = |error: io::Error| Error::kernel(format!("ask who has {ip}"), error);
+    let socket = open(index, EtherType::ARP.0).map_err(failed)?;
+    let question = arp::probe(mac, ip);
+    let mut buffer = [0; FRAME_BYTES_MAX];
+    for _ in 0..PROBES {
+        send(&socket, &question).map_err(failed)?;
+        let asked = Instant::now();
+        while let Some(left) = PROBE_EVERY.checked_sub(asked.elapsed()) {
+            if !poll::readable(&[socket.as_fd()], Some(left))?[0] {
+                continue;
+            }
+            let length = match receive(&socket, &mut buffer) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            if let Some(holder) =
+                arp::parse(&buffer[..length]).and_then(|arp| arp.contests(mac, ip))
+            {
+                return Ok(Some(holder));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn open(index: u32, kind: u16) -> io::Result<OwnedFd> {
