@@ -67,6 +67,10 @@ pub struct Site {
     pub service: Service,
     #[serde(default, skip_serializing_if = "Crossover::is_default")]
     pub crossover: Crossover,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
     #[serde(default, skip_serializing_if = "Timing::is_default")]
     pub timing: Timing,
 }
@@ -77,19 +81,48 @@ pub struct Site {
 pub struct Lan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
-    /// With its prefix length.
-    pub address: String,
+    /// With its prefix length, or "dhcp" (IPv4), or "slaac" (IPv6); of each family one.
+    pub address: Many<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gateway: Option<IpAddr>,
-    pub peer: IpAddr,
+    pub gateway: Option<Many<IpAddr>>,
+    /// May be left out where an own address comes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Many<IpAddr>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u16>,
+}
+
+/// One value, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected one value in quotes, or a list of them")]
+pub enum Many<T> {
+    One(T),
+    List(Vec<T>),
+}
+
+impl<T> Many<T> {
+    fn as_slice(&self) -> &[T] {
+        match self {
+            Many::One(one) => std::slice::from_ref(one),
+            Many::List(list) => list,
+        }
+    }
+}
+
+impl<T> From<T> for Many<T> {
+    fn from(one: T) -> Many<T> {
+        Many::One(one)
+    }
 }
 
 /// The two addresses that clients use, with their prefix lengths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    pub a: String,
-    pub b: String,
+    pub a: Many<String>,
+    pub b: Many<String>,
 }
 
 /// The port with the cable to the peer.
@@ -98,6 +131,20 @@ pub struct Service {
 pub struct Crossover {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+}
+
+/// A second serial port with a null-modem cable to the peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serial {
+    pub device: String,
+}
+
+/// Where the time comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Time {
+    pub servers: Many<IpAddr>,
 }
 
 /// How patient a box is; what is left out is the box's own default.
@@ -138,14 +185,29 @@ impl Site {
             "side is \"a\" or \"b\", not {:?}",
             self.side
         );
-        for (field, address) in [
+        for (field, addresses) in [
             ("lan.address", &self.lan.address),
             ("service.a", &self.service.a),
             ("service.b", &self.service.b),
         ] {
-            check_network(address).with_context(|| format!("{field} is {address:?}"))?;
+            let addresses = addresses.as_slice();
+            ensure!(!addresses.is_empty(), "{field} is empty");
+            for address in addresses {
+                if field == "lan.address" && matches!(address.as_str(), "dhcp" | "slaac") {
+                    continue;
+                }
+                check_network(address).with_context(|| format!("{field} is {address:?}"))?;
+            }
         }
-        ensure!(self.service.a != self.service.b, "service.a and service.b are the same");
+        let b = self.service.b.as_slice();
+        let same = self.service.a.as_slice().iter().find(|address| b.contains(address));
+        ensure!(same.is_none(), "{} is in service.a and service.b", same.map_or("", |one| one));
+        if let Some(vlan) = self.lan.vlan {
+            ensure!((1..=4094).contains(&vlan), "lan.vlan is {vlan}, not from 1 to 4094");
+        }
+        let by_itself = ["dhcp", "slaac"].map(str::to_owned);
+        let found = self.lan.address.as_slice().iter().any(|address| by_itself.contains(address));
+        ensure!(found || self.lan.peer.is_some(), "lan.peer is missing");
         Ok(())
     }
 }
@@ -198,6 +260,18 @@ b = "10.77.0.2/24"
         assert_eq!(file.site.to_file().unwrap().text, EXAMPLE);
     }
 
+    /// As the box's own reader takes them, see `control::site`.
+    #[test]
+    fn lists_and_addresses_that_come_by_themselves() {
+        let text = EXAMPLE
+            .replace("peer = \"10.77.0.12\"\n", "vlan = 12\nmtu = 1500\n")
+            .replace("\"10.77.0.11/24\"", "[\"dhcp\", \"slaac\"]")
+            .replace("\"10.77.0.1/24\"", "[\"10.77.0.1/24\", \"fd00::1/64\"]")
+            + "\n[serial]\ndevice = \"/dev/ttyS1\"\n\n[time]\nservers = [\"10.77.0.254\"]\n";
+        let file = SiteFile::parse(&text).unwrap();
+        assert_eq!(file.site.to_file().unwrap().text, text);
+    }
+
     #[test]
     fn mistakes_are_caught() {
         for (from, to) in [
@@ -207,6 +281,11 @@ b = "10.77.0.2/24"
             ("10.77.0.2/24", "10.77.0.1/24"),
             ("first", "frist"),
             ("domain = \"example.test\"\n", ""),
+            ("peer = \"10.77.0.12\"\n", ""),
+            ("peer = \"10.77.0.12\"\n", "peer = \"10.77.0.12\"\nvlan = 0\n"),
+            ("\"10.77.0.11/24\"", "[]"),
+            ("\"10.77.0.11/24\"", "[\"10.77.0.11/24\", \"fd00::11\"]"),
+            ("\"10.77.0.2/24\"", "[\"fd00::2/64\", \"10.77.0.1/24\"]"),
         ] {
             assert!(SiteFile::parse(&EXAMPLE.replace(from, to)).is_err(), "{to}");
         }

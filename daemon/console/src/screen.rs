@@ -39,7 +39,9 @@ fn with_maild(status: &Status, lines: &mut Vec<String>) {
     }
     let held: Vec<_> = status.held_addresses.iter().map(ToString::to_string).collect();
     let held = if held.is_empty() { "none".into() } else { held.join(", ") };
-    lines.push(format!("  addresses  own {}, serving {held}", status.own_address));
+    let own: Vec<_> = status.own_addresses.iter().map(ToString::to_string).collect();
+    let own = if own.is_empty() { "none".into() } else { own.join(" ") };
+    lines.push(format!("  addresses  own {own}, serving {held}"));
     lines.extend(status.links.iter().map(link));
     match &status.peer {
         Some(peer) => lines.push(format!(
@@ -177,7 +179,7 @@ pub mod tests {
             view: View::Both,
             healthy: true,
             health: "all is well".into(),
-            own_address: "10.77.0.11".parse().unwrap(),
+            own_addresses: vec!["10.77.0.11".parse().unwrap()],
             held_addresses: vec!["10.77.0.1".parse().unwrap()],
             links: vec![
                 link(LinkPath::Crossover, "eth1", true),

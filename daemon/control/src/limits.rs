@@ -42,3 +42,18 @@ pub const DEAD_AFTER_MS_MAX: u64 = 60_000;
 pub const COLD_START_WAIT_MS_DEFAULT: u64 = 60_000;
 /// The longest such wait that a site file may ask for.
 pub const COLD_START_WAIT_MS_MAX: u64 = 3_600_000;
+
+/// Values in one list of the site file: addresses, gateways, servers.
+pub const LIST_MAX: usize = 4;
+
+/// VLAN ids (IEEE 802.1Q §9.6): 0 is no VLAN and 4095 is reserved.
+pub const VLAN_MIN: u16 = 1;
+/// See [`VLAN_MIN`].
+pub const VLAN_MAX: u16 = 4094;
+
+/// The shortest longest packet: what every IPv4 host takes (RFC 791 §3.1).
+pub const MTU_MIN: u16 = 576;
+/// Jumbo frames as most switches have them.
+pub const MTU_MAX: u16 = 9216;
+/// With IPv6 (RFC 8200 §5).
+pub const MTU_IPV6_MIN: u16 = 1280;

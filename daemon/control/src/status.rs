@@ -18,8 +18,8 @@ pub struct Status {
     pub healthy: bool,
     /// One sentence for the owner: "all is well", or what is wrong, what it means, what to do.
     pub health: String,
-    /// The box's own address on the LAN.
-    pub own_address: IpAddr,
+    /// The box's own addresses on the LAN that it can use now.
+    pub own_addresses: Vec<IpAddr>,
     /// The service addresses that this box answers on now.
     pub held_addresses: Vec<IpAddr>,
     pub links: Vec<Link>,

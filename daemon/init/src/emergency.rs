@@ -16,7 +16,7 @@ use linux::signals::{self, Signal};
 use crate::limits::EMERGENCY_WAIT;
 
 /// What to take off which port. Set once the network is up.
-static SERVICE_ADDRESSES: Mutex<Option<(u32, [Address; 2])>> = Mutex::new(None);
+static SERVICE_ADDRESSES: Mutex<Option<(u32, Vec<Address>)>> = Mutex::new(None);
 
 /// Installs the panic hook.
 pub fn prepare() {
@@ -33,7 +33,7 @@ pub fn prepare() {
 }
 
 /// Tells where the service addresses can be found, should the worst come.
-pub fn remember_service_addresses(port: u32, addresses: [Address; 2]) {
+pub fn remember_service_addresses(port: u32, addresses: Vec<Address>) {
     if let Ok(mut place) = SERVICE_ADDRESSES.lock() {
         *place = Some((port, addresses));
     }
@@ -57,8 +57,8 @@ fn restart() -> ! {
 fn drop_service_addresses() {
     // The panic may have come while it was locked.
     let known = match SERVICE_ADDRESSES.try_lock() {
-        Ok(known) => *known,
-        Err(TryLockError::Poisoned(known)) => *known.into_inner(),
+        Ok(known) => known.clone(),
+        Err(TryLockError::Poisoned(known)) => known.into_inner().clone(),
         Err(TryLockError::WouldBlock) => None,
     };
     let Some((port, addresses)) = known else { return };

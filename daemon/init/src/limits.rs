@@ -8,7 +8,10 @@ pub const DISK_WAIT: Duration = Duration::from_secs(30);
 pub const DISK_MEND_AFTER: Duration = Duration::from_secs(5);
 /// How long the start waits for both ports.
 pub const PORTS_WAIT: Duration = Duration::from_secs(10);
-/// How often it looks for either.
+/// How long it then waits for the LAN's carrier, to ask whether its address is free: what a gigabit
+/// port takes to agree with its switch.
+pub const CARRIER_WAIT: Duration = Duration::from_secs(3);
+/// How often it looks for each of them.
 pub const DEVICE_LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// The first wait before a program that ended is started again; it doubles each time.

@@ -54,7 +54,7 @@ async fn once(node: &Handle, site: &Site) -> Result<()> {
     }
     if is_missing(CERTIFICATE) {
         let mut names = vec![site.hostname.clone(), site.domain.clone()];
-        names.extend([site.service.a, site.service.b].map(|network| network.address.to_string()));
+        names.extend(site.service.all().map(|network| network.address.to_string()));
         let certificate = PairCertificate::self_signed(names)?;
         set(node, CERTIFICATE, postcard::to_stdvec(&certificate)?).await?;
     }

@@ -143,6 +143,7 @@ async fn run(args: Args) -> Result<()> {
         site: site.clone(),
         local: args.link.zip(args.peer),
         first_may_serve: blank && may_serve_alone,
+        data: args.data.clone(),
         node: node.clone(),
         identity: identity.clone(),
         link_peer,

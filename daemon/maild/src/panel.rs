@@ -279,12 +279,18 @@ impl Panel {
         }
     }
 
+    /// Of both families, for people.
+    fn addresses(&self, side: control::Side) -> String {
+        let addresses = self.statuses.site.service.of(side).iter();
+        addresses.map(|service| service.address.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
     fn this_box(&self, status: &control::Status) -> BoxStatus {
         let report = self.statuses.seen.report.lock().expect("no holder panics");
         BoxStatus {
             side: panel_side(status.side),
             name: status.hostname.clone(),
-            address: self.statuses.site.service.of(status.side).address.to_string(),
+            address: self.addresses(status.side),
             up: true,
             healthy: status.healthy,
             note: if status.healthy { String::new() } else { status.health.clone() },
@@ -306,7 +312,7 @@ impl Panel {
         BoxStatus {
             side: panel_side(side),
             name: format!("box {side}"),
-            address: self.statuses.site.service.of(side).address.to_string(),
+            address: self.addresses(side),
             up,
             healthy: facts.is_some_and(|facts| facts.healthy),
             note: facts.map(|facts| facts.trouble.clone()).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The picture of this box for console, panel and tests.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -21,8 +22,8 @@ pub struct Statuses {
     pub node: Handle,
     pub seen: Arc<Seen>,
     pub data: PathBuf,
-    /// The names of the ports: crossover, LAN.
-    pub port_names: [String; 2],
+    /// The names of the ports as `failover::Path::ALL` has them; empty where there is none.
+    pub port_names: [String; 3],
     pub started: Instant,
     /// Since when there is one copy only, and how many messages there were then.
     pub alone: Mutex<Option<(u64, u64)>>,
@@ -45,11 +46,12 @@ impl Statuses {
             view: self.view(),
             healthy: report.as_ref().is_some_and(|r| r.healthy),
             health: self.health(),
-            own_address: self.site.lan.address.address,
+            own_addresses: self.own_addresses(),
             held_addresses: Side::BOTH
                 .into_iter()
                 .filter(|side| held.has(*side))
-                .map(|side| self.site.service.of(control_side(side)).address)
+                .flat_map(|side| self.site.service.of(control_side(side)))
+                .map(|service| service.address)
                 .collect(),
             links: self.links(report.as_ref()),
             log: Log { end: progress.end, synced: progress.synced, applied: progress.applied },
@@ -113,6 +115,15 @@ impl Statuses {
         })
     }
 
+    /// As they are on the port; without ports of its own, as the site file says.
+    fn own_addresses(&self) -> Vec<IpAddr> {
+        let own = self.seen.own.lock().expect("no holder panics");
+        match &*own {
+            Some(own) => own.borrow().usable.iter().map(|own| own.ip).collect(),
+            None => self.site.lan.static_addresses().map(|own| own.address).collect(),
+        }
+    }
+
     fn view(&self) -> View {
         match self.node.mode() {
             Mode::Starting if self.node.progress().end == 0 => View::Starting,
@@ -130,6 +141,10 @@ impl Statuses {
         {
             return report.trouble.clone();
         }
+        let conflicts = self.seen.conflicts.lock().expect("no holder panics");
+        if let Some((ip, mac)) = conflicts.first_key_value() {
+            return conflict(*ip, *mac);
+        }
         match self.view() {
             View::Starting => "starting",
             View::Waiting => "waiting for the other box: no mail is shown or taken until then",
@@ -146,9 +161,9 @@ impl Statuses {
     fn links(&self, report: Option<&failover::Report>) -> Vec<Link> {
         let Some(report) = report else { return Vec::new() };
         let in_session = self.node.progress().in_session;
-        let paths = report.peer.paths.iter().filter(|p| p.path != failover::Path::Serial);
+        let paths = report.peer.paths.iter().zip(&self.port_names);
         paths
-            .zip(&self.port_names)
+            .filter(|(_, port)| !port.is_empty())
             .map(|(path, port)| Link {
                 path: path_name(path.path),
                 port: port.clone(),
@@ -171,6 +186,16 @@ impl Statuses {
             heard_ms: ms_since(peer.heard_at),
         })
     }
+}
+
+/// For the owner.
+fn conflict(ip: IpAddr, mac: linux::Mac) -> String {
+    let machine = if mac == linux::Mac::ZERO {
+        "another machine".to_owned()
+    } else {
+        format!("the machine {mac}")
+    };
+    format!("{machine} uses this box's address {ip}: give one of the two another address")
 }
 
 fn ms_since(at: Option<Instant>) -> u64 {

@@ -1,13 +1,17 @@
 //! Runs `failover`: brings it everything that happens, carries out what it decides.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use control::Site;
+use control::site::Own;
 use failover::beat::Key;
 use failover::{Admin, Beat, Failover, Input, Output, Path, ReplicaState, Report, Side};
+use linux::Mac;
 use node::Handle;
 use replica::Mode;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +21,7 @@ use crate::closing::Closings;
 use crate::guard;
 use crate::identity::Identity;
 use crate::ports::loopback::{Local, LoopbackPorts};
-use crate::ports::real::RealPorts;
+use crate::ports::real::{OwnAddresses, RealPorts};
 use crate::ports::{Events, PortEvent, Ports};
 
 /// Of the failover thread: above every ordinary one, below the guard.
@@ -34,6 +38,10 @@ const TELL_CLIENTS: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub struct Seen {
     pub report: Mutex<Option<Report>>,
+    /// The own addresses on the LAN, where this box looks after them.
+    pub own: Mutex<Option<watch::Receiver<OwnAddresses>>>,
+    /// Addresses that should be this box's and that another machine has.
+    pub conflicts: Mutex<BTreeMap<IpAddr, Mac>>,
 }
 
 /// How far an orderly stop is.
@@ -53,6 +61,8 @@ pub struct WatchParts {
     pub local: Option<(SocketAddr, SocketAddr)>,
     /// The disk never joined, and may serve alone all the same.
     pub first_may_serve: bool,
+    /// Where a lease of the LAN port is kept.
+    pub data: PathBuf,
     pub node: Handle,
     pub identity: Arc<Identity>,
     pub link_peer: watch::Sender<Option<SocketAddr>>,
@@ -62,8 +72,8 @@ pub struct WatchParts {
     pub closings: Closings,
 }
 
-/// The failover thread, and the names of the ports: crossover, LAN.
-type Started = (std::thread::JoinHandle<()>, [String; 2]);
+/// The failover thread, and the names of the ports as [`Path::ALL`] has them.
+type Started = (std::thread::JoinHandle<()>, [String; 3]);
 
 impl WatchParts {
     /// Opens the ports and runs the loop on a thread of its own, before all ordinary ones: heartbeats
@@ -87,7 +97,7 @@ impl WatchParts {
         Ok((thread, names))
     }
 
-    async fn run(self, started: oneshot::Sender<Result<[String; 2]>>, stop: watch::Receiver<Stop>) {
+    async fn run(self, started: oneshot::Sender<Result<[String; 3]>>, stop: watch::Receiver<Stop>) {
         let pulse = guard::Pulse::default();
         let opened = self.open_ports().await.and_then(|(ports, events)| {
             let dead_after = Duration::from_millis(self.site.timing.dead_after_ms);
@@ -96,7 +106,7 @@ impl WatchParts {
         });
         match opened {
             Ok((ports, events)) => {
-                let names = [Path::Crossover, Path::Lan].map(|path| ports.name(path));
+                let names = Path::ALL.map(|path| ports.name(path));
                 // Whoever asked waits for it.
                 let _ = started.send(Ok(names));
                 let watch = Watch {
@@ -117,7 +127,9 @@ impl WatchParts {
             let (ports, events) = LoopbackPorts::open(Local { link }, Local { link: peer }).await?;
             return Ok((Ports::Loopback(ports), events));
         }
-        let (ports, events) = RealPorts::open(self.site.clone()).await?;
+        let random = Handle::new_id() as u64;
+        let (ports, events) = RealPorts::open(self.site.clone(), self.data.clone(), random).await?;
+        *self.seen.own.lock().expect("no holder panics") = Some(ports.own_addresses());
         Ok((Ports::Real(ports), events))
     }
 }
@@ -132,10 +144,10 @@ fn failover(site: &Site, first_may_serve: bool) -> Failover {
     config.commit_wait = config.dead_after;
     config.cold_start_wait = Duration::from_millis(site.timing.cold_start_wait_ms);
     config.first_boot_may_serve = first_may_serve;
-    config.has_gateway = matches!(
-        (site.lan.gateway, site.lan.address.address),
-        (Some(IpAddr::V4(_)), IpAddr::V4(_))
-    );
+    // An address that comes by itself brings its gateway; until then the carrier stands for it.
+    config.has_gateway = !site.lan.gateways.is_empty()
+        || [site.lan.ipv4, site.lan.ipv6].contains(&Some(Own::Automatic));
+    config.has_serial = site.serial.is_some();
     Failover::new(config, Instant::now(), Handle::new_id() as u64)
 }
 
@@ -226,8 +238,13 @@ impl Watch {
 
     fn translate(&self, event: PortEvent) -> Option<Input> {
         Some(match event {
-            PortEvent::Beat { path, bytes } => match Beat::open(&bytes, &self.key) {
-                Ok(beat) => Input::Heartbeat { path, beat },
+            PortEvent::Beat { path, bytes, from } => match Beat::open(&bytes, &self.key) {
+                Ok(beat) => {
+                    if let Some(from) = from {
+                        self.ports.peer_is_at(from);
+                    }
+                    Input::Heartbeat { path, beat }
+                }
                 Err(error) => {
                     tracing::debug!(?path, %error, "no heartbeat");
                     return None;
@@ -235,8 +252,13 @@ impl Watch {
             },
             PortEvent::Carrier { path, up } => Input::Carrier { path, up },
             PortEvent::Gateway { reachable } => Input::Gateway { reachable },
+            PortEvent::Conflict { ip, holder } => {
+                self.conflict(ip, holder);
+                return None;
+            }
             // The peer's announcement of an address that was just given to it is no second holder.
-            PortEvent::SecondHolder { address } => {
+            PortEvent::SecondHolder { address, ip, mac } => {
+                tracing::debug!(%ip, %mac, "a service address elsewhere");
                 let report = self.failover.report(Instant::now());
                 if !report.holds.has(address) {
                     return None;
@@ -244,6 +266,23 @@ impl Watch {
                 Input::SecondHolder { address, owner_answers: false }
             }
         })
+    }
+
+    /// An alarm, but no reason to stop: the pair goes on with the addresses that it has.
+    fn conflict(&self, ip: IpAddr, holder: Option<Mac>) {
+        let mut conflicts = self.parts.seen.conflicts.lock().expect("no holder panics");
+        match holder {
+            Some(mac) => {
+                if conflicts.insert(ip, mac) != Some(mac) {
+                    tracing::warn!(%ip, %mac, "another machine has an address of this box");
+                }
+            }
+            None => {
+                if conflicts.remove(&ip).is_some() {
+                    tracing::info!(%ip, "this address is this box's alone again");
+                }
+            }
+        }
     }
 
     fn replica_state(&self) -> ReplicaState {
@@ -277,14 +316,19 @@ impl Watch {
             Output::SendBeat { path, beat } => self.ports.send_beat(path, &beat.seal(&self.key)),
             Output::Take(side) => self.ports.take(side).await,
             Output::Give(side) => {
-                if let Some(address) = self.ports.service_address(side) {
+                let addresses = self.ports.service_addresses(side);
+                for address in &addresses {
                     self.parts
                         .closings
-                        .address_moves(address, "this address moves to the other box");
+                        .address_moves(*address, "this address moves to the other box");
+                }
+                if !addresses.is_empty() {
                     tokio::time::sleep(TELL_CLIENTS).await;
                     // Whoever has come meanwhile would wait for an answer that cannot leave any more.
-                    if let Err(error) = linux::net::reset_connections(address) {
-                        tracing::warn!(%error, "connections to an address that moves");
+                    for address in addresses {
+                        if let Err(error) = linux::net::reset_connections(address) {
+                            tracing::warn!(%error, "connections to an address that moves");
+                        }
                     }
                 }
                 self.ports.give(side).await;

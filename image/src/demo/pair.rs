@@ -1,6 +1,6 @@
 //! Two boxes in a rack: their disks and secrets, their power, and how a local program reaches them.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -273,14 +273,18 @@ fn site(side: Side, pair_token: &str, admin_password: &str, settings: &Settings)
         admin_password: Some(admin_password.to_owned()),
         lan: Lan {
             mac: Some(Nic::lan(side).mac().to_owned()),
-            address: format!("{}/24", own_address(side)),
-            gateway: Some(Ipv4Addr::new(10, 77, 0, 254).into()),
-            peer: own_address(side.other()).into(),
+            address: format!("{}/24", own_address(side)).into(),
+            gateway: Some(IpAddr::V4(Ipv4Addr::new(10, 77, 0, 254)).into()),
+            peer: Some(IpAddr::V4(own_address(side.other())).into()),
+            vlan: None,
+            mtu: None,
         },
         service: Service {
-            a: format!("{}/24", service_address(Side::A)),
-            b: format!("{}/24", service_address(Side::B)),
+            a: format!("{}/24", service_address(Side::A)).into(),
+            b: format!("{}/24", service_address(Side::B)).into(),
         },
+        serial: None,
+        time: None,
         crossover: Crossover { mac: Some(Nic::crossover(side).mac().to_owned()) },
         timing: Timing { dead_after_ms: Some(settings.dead_after_ms), cold_start_wait_ms: None },
     }

@@ -51,7 +51,8 @@ impl Maild {
 
     /// The same for a box with ports of its own, in a network that has them.
     pub(crate) fn prepare_in(site: &Site, folder: PathBuf, room: Arc<Room>) -> Result<Maild> {
-        Self::prepare_at(site, folder, Place::Room { room, address: site.lan.address.address })
+        let own = site.lan.static_addresses().next().context("the box has a fixed address")?;
+        Self::prepare_at(site, folder, Place::Room { room, address: own.address })
     }
 
     fn prepare_at(site: &Site, folder: PathBuf, place: Place) -> Result<Maild> {

@@ -102,12 +102,17 @@ pub(crate) fn site(side: Side, timing: Timing) -> Site {
         admin_password: Some(Secret::new(ADMIN_PASSWORD)),
         lan: Lan {
             mac: None,
-            address: network(own),
-            gateway: None,
-            peer: peer.parse().expect("an address"),
+            ipv4: Some(control::site::Own::Static(network(own))),
+            ipv6: None,
+            gateways: Vec::new(),
+            peers: vec![peer.parse().expect("an address")],
+            vlan: None,
+            mtu: None,
         },
-        service: Service { a: network("10.77.0.1/24"), b: network("10.77.0.2/24") },
+        service: Service { a: vec![network("10.77.0.1/24")], b: vec![network("10.77.0.2/24")] },
         crossover: Crossover::default(),
+        serial: None,
+        time: control::site::Time::default(),
         timing,
     }
 }

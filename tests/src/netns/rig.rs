@@ -65,8 +65,8 @@ impl Rig {
         rack.plug_in(street_port.tap.frames()?)?;
         let build = |side: Side| {
             let site = site(side, timing);
-            let gateway = Some(parsed(GATEWAY).ip);
-            let site = Site { lan: Lan { gateway, ..site.lan }, ..site };
+            let gateways = vec![parsed(GATEWAY).ip];
+            let site = Site { lan: Lan { gateways, ..site.lan }, ..site };
             Station::build(&rack, folder.path().join(side.to_string()), site)
         };
         let ((station_a, a), (station_b, b)) = (build(Side::A)?, build(Side::B)?);

@@ -58,7 +58,9 @@ impl Station {
     pub fn set_up(&self) -> Result<()> {
         let (lan, crossover) = (self.lan.index, self.crossover.index);
         let link_local = Address { ip: link_local(self.crossover.mac).into(), prefix_length: 64 };
-        let (own, gateway) = (address(self.site.lan.address), self.site.lan.gateway);
+        let own = self.site.lan.static_addresses().map(address).next();
+        let own = own.context("the box has a fixed address")?;
+        let gateway = self.site.lan.gateways.first().copied();
         self.room.run(move || -> Result<()> {
             let mut netlink = Netlink::open()?;
             netlink.set_up(lan)?;
@@ -104,7 +106,7 @@ impl Station {
 
     /// The sides' addresses.
     pub fn service(&self) -> [(Side, Address); 2] {
-        [Side::A, Side::B].map(|side| (side, address(self.site.service.of(side))))
+        [Side::A, Side::B].map(|side| (side, address(self.site.service.of(side)[0])))
     }
 
     pub(super) fn lan(&self) -> &Port {

@@ -4,6 +4,7 @@
 //! so no reader needs to check it again. Unknown keys are refused: a misspelt `gateway` that is
 //! silently ignored is found at the worst moment.
 
+mod agreement;
 mod parse;
 mod values;
 mod write;
@@ -31,6 +32,9 @@ pub struct Site {
     pub lan: Lan,
     pub service: Service,
     pub crossover: Crossover,
+    /// A second serial port with a null-modem cable to the peer.
+    pub serial: Option<Serial>,
+    pub time: Time,
     pub timing: Timing,
 }
 
@@ -39,18 +43,51 @@ pub struct Site {
 pub struct Lan {
     /// Which port; `None` is the first by PCI order.
     pub mac: Option<Mac>,
-    /// The box's own address, held whatever the view.
-    pub address: Network,
-    pub gateway: Option<IpAddr>,
-    /// The peer's own address.
-    pub peer: IpAddr,
+    /// The box's own IPv4 address, held whatever the view.
+    pub ipv4: Option<Own>,
+    /// The box's own IPv6 address, likewise.
+    pub ipv6: Option<Own>,
+    /// The ways out of the LAN, the preferred one of each family first. Empty where they come by
+    /// DHCP or router advertisements, or where there are none.
+    pub gateways: Vec<IpAddr>,
+    /// The peer's own addresses, at most one of each family. Without one, the peer is found by
+    /// its heartbeats.
+    pub peers: Vec<IpAddr>,
+    /// The LAN is this VLAN on the port (IEEE 802.1Q), 1 to 4094.
+    pub vlan: Option<u16>,
+    /// Bytes of the longest packet; `None` leaves what the driver chose.
+    pub mtu: Option<u16>,
 }
 
-/// The two addresses that clients use.
+/// Where the box's own address of one family comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    Static(Network),
+    /// IPv4: DHCP. IPv6: the router's prefix and the port's hardware address (SLAAC).
+    Automatic,
+}
+
+/// The addresses that clients use: of each side one of IPv4, one of IPv6, or both. The two sides
+/// have the same families.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    pub a: Network,
-    pub b: Network,
+    pub a: Vec<Network>,
+    pub b: Vec<Network>,
+}
+
+/// A serial port for heartbeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serial {
+    /// `/dev/ttyS1`
+    pub device: String,
+}
+
+/// Where the time comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Time {
+    /// NTP servers. Without any, the ones that DHCP names; without those the clock runs free. The
+    /// gateway is not asked by itself: a router that has just started knows the time least of all.
+    pub servers: Vec<IpAddr>,
 }
 
 /// The port with the cable to the peer.
@@ -92,13 +129,40 @@ impl Site {
     }
 }
 
-impl Service {
-    /// The service address that belongs to `side`.
+impl Lan {
+    /// The box's own addresses that the site file gives.
+    pub fn static_addresses(&self) -> impl Iterator<Item = Network> + use<> {
+        [self.ipv4, self.ipv6].into_iter().flatten().filter_map(|own| match own {
+            Own::Static(network) => Some(network),
+            Own::Automatic => None,
+        })
+    }
+
+    /// The peer's own address of one family.
     #[must_use]
-    pub fn of(&self, side: Side) -> Network {
+    pub fn peer(&self, ipv6: bool) -> Option<IpAddr> {
+        self.peers.iter().copied().find(|peer| peer.is_ipv6() == ipv6)
+    }
+
+    /// The kernel's name for the LAN's interface when it is a VLAN on the port.
+    #[must_use]
+    pub fn vlan_name(&self) -> Option<String> {
+        self.vlan.map(|id| format!("vlan{id}"))
+    }
+}
+
+impl Service {
+    /// The service addresses that belong to `side`.
+    #[must_use]
+    pub fn of(&self, side: Side) -> &[Network] {
         match side {
-            Side::A => self.a,
-            Side::B => self.b,
+            Side::A => &self.a,
+            Side::B => &self.b,
         }
+    }
+
+    /// Those of both sides.
+    pub fn all(&self) -> impl Iterator<Item = Network> {
+        self.a.iter().chain(&self.b).copied()
     }
 }

@@ -1,10 +1,12 @@
 //! From TOML text to a checked [`Site`], with the field and the line of what is wrong.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::values::host_address;
-use super::{Crossover, Lan, Secret, Service, Site, Timing};
+use super::{Crossover, Lan, Network, Own, Secret, Serial, Service, Site, Time, Timing, agreement};
 use crate::limits;
 use crate::status::Side;
 
@@ -34,63 +36,48 @@ pub(super) fn site(text: &str) -> Result<Site, SiteError> {
         pair_token: at.parsed("pair_token", &raw.pair_token, pair_token)?,
         first: raw.first,
         admin_password: at.optional("admin_password", raw.admin_password.as_ref(), password)?,
-        lan: Lan {
-            mac: at.optional("lan.mac", raw.lan.mac.as_ref(), value)?,
-            address: at.parsed("lan.address", &raw.lan.address, value)?,
-            gateway: at.optional("lan.gateway", raw.lan.gateway.as_ref(), |text| {
-                host_address(text).map_err(|problem| got(problem, text))
-            })?,
-            peer: at.parsed("lan.peer", &raw.lan.peer, |text| {
-                host_address(text).map_err(|problem| got(problem, text))
-            })?,
-        },
+        lan: lan(at, &raw.lan)?,
         service: Service {
-            a: at.parsed("service.a", &raw.service.a, value)?,
-            b: at.parsed("service.b", &raw.service.b, value)?,
+            a: at.list("service.a", &raw.service.a, value)?,
+            b: at.list("service.b", &raw.service.b, value)?,
         },
         crossover: Crossover {
             mac: at.optional("crossover.mac", raw.crossover.mac.as_ref(), value)?,
         },
+        serial: match &raw.serial {
+            Some(raw) => Some(Serial { device: at.parsed(SERIAL, &raw.device, serial_device)? }),
+            None => None,
+        },
+        time: Time { servers: at.optional_list("time.servers", &raw.time.servers, server)? },
         timing: timing(at, &raw.timing)?,
     };
-    agreement(at, &raw, &site)?;
+    agreement::check(&site).map_err(|(field, problem)| SiteError {
+        line: raw.place_of(field).map_or(1, |offset| line_of(text, offset)),
+        field: field.into(),
+        problem,
+    })?;
     Ok(site)
 }
 
-/// What each value by itself cannot show: that the values fit each other.
-fn agreement(at: Checker<'_>, raw: &RawSite, site: &Site) -> Result<(), SiteError> {
-    let own = site.lan.address;
-    if let (Some(gateway), Some(raw)) = (site.lan.gateway, &raw.lan.gateway)
-        && !own.contains(gateway)
-    {
-        let problem = format!("{gateway} is not on the network of lan.address {own}");
-        return Err(at.error("lan.gateway", raw, problem));
-    }
-    if !own.contains(site.lan.peer) {
-        let problem = format!("{} is not on the network of lan.address {own}", site.lan.peer);
-        return Err(at.error("lan.peer", &raw.lan.peer, problem));
-    }
-    let mut used = vec![("lan.address", own.address)];
-    let mut distinct = |field, raw: &Spanned<String>, address| {
-        if let Some((other, _)) = used.iter().find(|(_, used)| *used == address) {
-            return Err(at.error(field, raw, format!("{address} is {other} too")));
-        }
-        used.push((field, address));
-        Ok(())
+fn lan(at: Checker<'_>, raw: &RawLan) -> Result<Lan, SiteError> {
+    let mut lan = Lan {
+        mac: at.optional("lan.mac", raw.mac.as_ref(), value)?,
+        ipv4: None,
+        ipv6: None,
+        gateways: at.optional_list("lan.gateway", &raw.gateway, host)?,
+        peers: at.optional_list("lan.peer", &raw.peer, host)?,
+        vlan: at.bounded("lan.vlan", &raw.vlan, limits::VLAN_MIN..=limits::VLAN_MAX)?,
+        mtu: at.bounded("lan.mtu", &raw.mtu, limits::MTU_MIN..=limits::MTU_MAX)?,
     };
-    if let (Some(gateway), Some(raw)) = (site.lan.gateway, &raw.lan.gateway) {
-        distinct("lan.gateway", raw, gateway)?;
+    for (ipv6, own) in at.list("lan.address", &raw.address, own_address)? {
+        let place = if ipv6 { &mut lan.ipv6 } else { &mut lan.ipv4 };
+        if place.replace(own).is_some() {
+            let family = if ipv6 { "IPv6" } else { "IPv4" };
+            let problem = format!("expected one {family} address at most");
+            return Err(at.error("lan.address", &raw.address, problem));
+        }
     }
-    distinct("lan.peer", &raw.lan.peer, site.lan.peer)?;
-    distinct("service.a", &raw.service.a, site.service.a.address)?;
-    distinct("service.b", &raw.service.b, site.service.b.address)?;
-    if let (Some(lan), Some(crossover), Some(raw)) =
-        (site.lan.mac, site.crossover.mac, &raw.crossover.mac)
-        && lan == crossover
-    {
-        return Err(at.error("crossover.mac", raw, format!("{crossover} is lan.mac too")));
-    }
-    Ok(())
+    Ok(lan)
 }
 
 fn timing(at: Checker<'_>, raw: &RawTiming) -> Result<Timing, SiteError> {
@@ -118,6 +105,42 @@ fn timing(at: Checker<'_>, raw: &RawTiming) -> Result<Timing, SiteError> {
             0..=limits::COLD_START_WAIT_MS_MAX,
         )?,
     })
+}
+
+/// An address of the box's own, and whether it is IPv6.
+fn own_address(text: &str) -> Result<(bool, Own), String> {
+    match text {
+        DHCP => Ok((false, Own::Automatic)),
+        SLAAC => Ok((true, Own::Automatic)),
+        _ => {
+            let network: Network = value(text)?;
+            Ok((network.address.is_ipv6(), Own::Static(network)))
+        }
+    }
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    host_address(text).map_err(|problem| got(problem, text))
+}
+
+/// By its address: the resolver of a box needs a right clock first.
+fn server(text: &str) -> Result<IpAddr, String> {
+    match host_address(text) {
+        Ok(address) => Ok(address),
+        Err(_) => Err(got("expected the IP address of an NTP server", text)),
+    }
+}
+
+/// It becomes a path that init opens, so nothing else may pass.
+fn serial_device(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("/dev/tty").unwrap_or_default();
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(got("expected a serial port like \"/dev/ttyS1\"", text));
+    }
+    if name == "S0" || name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(got("expected a port that is no console", text));
+    }
+    Ok(text.to_owned())
 }
 
 fn side(text: &str) -> Result<Side, String> {
@@ -207,6 +230,55 @@ impl Checker<'_> {
         raw.map(|raw| self.parsed(field, raw, parse)).transpose()
     }
 
+    /// One text, or a list of at most [`limits::LIST_MAX`] of them.
+    fn list<T>(
+        self,
+        field: &str,
+        raw: &RawList,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, SiteError> {
+        let items = match raw.get_ref() {
+            toml::Value::Array(items) => items.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        if items.is_empty() || items.len() > limits::LIST_MAX {
+            let problem =
+                format!("expected 1 to {} of them, got {}", limits::LIST_MAX, items.len());
+            return Err(self.error(field, raw, problem));
+        }
+        let parse_one = |item: &toml::Value| {
+            let text = item.as_str().ok_or("expected a text in quotes, or a list of such")?;
+            parse(text)
+        };
+        let parsed: Result<Vec<T>, String> = items.iter().map(parse_one).collect();
+        parsed.map_err(|problem| self.error(field, raw, problem))
+    }
+
+    fn optional_list<T>(
+        self,
+        field: &str,
+        raw: &Option<RawList>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, SiteError> {
+        raw.as_ref().map_or(Ok(Vec::new()), |raw| self.list(field, raw, parse))
+    }
+
+    fn bounded(
+        self,
+        field: &str,
+        raw: &Option<Spanned<i64>>,
+        range: std::ops::RangeInclusive<u16>,
+    ) -> Result<Option<u16>, SiteError> {
+        let Some(raw) = raw else { return Ok(None) };
+        match u16::try_from(*raw.get_ref()).ok().filter(|value| range.contains(value)) {
+            Some(value) => Ok(Some(value)),
+            None => {
+                let (low, high, value) = (range.start(), range.end(), raw.get_ref());
+                Err(self.error(field, raw, format!("expected {low} to {high}, got {value}")))
+            }
+        }
+    }
+
     fn error<T>(self, field: &str, raw: &Spanned<T>, problem: String) -> SiteError {
         SiteError { line: line_of(self.text, raw.span().start), field: field.into(), problem }
     }
@@ -247,6 +319,14 @@ fn field_at(text: &str, line: usize) -> String {
 }
 
 const WHOLE: &str = "the file";
+const SERIAL: &str = "serial.device";
+/// As an address of the LAN: IPv4 by DHCP.
+pub(super) const DHCP: &str = "dhcp";
+/// Likewise: IPv6 by router advertisements.
+pub(super) const SLAAC: &str = "slaac";
+
+/// A text, or a list of texts; which of the two is looked at with the place at hand.
+type RawList = Spanned<toml::Value>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -262,24 +342,59 @@ struct RawSite {
     service: RawService,
     #[serde(default)]
     crossover: RawCrossover,
+    serial: Option<RawSerial>,
+    #[serde(default)]
+    time: RawTime,
     #[serde(default)]
     timing: RawTiming,
+}
+
+impl RawSite {
+    /// Where a field's value starts.
+    fn place_of(&self, field: &str) -> Option<usize> {
+        let start = |list: &RawList| list.span().start;
+        match field {
+            "lan.address" => Some(start(&self.lan.address)),
+            "lan.gateway" => self.lan.gateway.as_ref().map(start),
+            // A missing peer is missing beside the address.
+            "lan.peer" => self.lan.peer.as_ref().or(Some(&self.lan.address)).map(start),
+            "lan.mtu" => self.lan.mtu.as_ref().map(|raw| raw.span().start),
+            "service.a" => Some(start(&self.service.a)),
+            "service.b" => Some(start(&self.service.b)),
+            "crossover.mac" => self.crossover.mac.as_ref().map(|raw| raw.span().start),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLan {
     mac: Option<Spanned<String>>,
-    address: Spanned<String>,
-    gateway: Option<Spanned<String>>,
-    peer: Spanned<String>,
+    address: RawList,
+    gateway: Option<RawList>,
+    peer: Option<RawList>,
+    vlan: Option<Spanned<i64>>,
+    mtu: Option<Spanned<i64>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawService {
-    a: Spanned<String>,
-    b: Spanned<String>,
+    a: RawList,
+    b: RawList,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSerial {
+    device: Spanned<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawTime {
+    servers: Option<RawList>,
 }
 
 #[derive(Deserialize, Default)]

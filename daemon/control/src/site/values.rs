@@ -119,6 +119,14 @@ pub(super) fn host_address(text: &str) -> Result<IpAddr, &'static str> {
     Ok(address)
 }
 
+/// RFC 3927, RFC 4291 §2.5.6.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Site;
+use super::{Own, Site};
 
 pub(super) fn site(site: &Site) -> String {
     let mut text = String::new();
@@ -25,22 +25,63 @@ pub(super) fn site(site: &Site) -> String {
     if let Some(mac) = site.lan.mac {
         line(format!("mac = \"{mac}\""));
     }
-    line(format!("address = \"{}\"", site.lan.address));
-    if let Some(gateway) = site.lan.gateway {
-        line(format!("gateway = \"{gateway}\""));
+    line(format!("address = {}", one_or_list(own_addresses(site))));
+    if !site.lan.gateways.is_empty() {
+        line(format!("gateway = {}", one_or_list(&site.lan.gateways)));
     }
-    line(format!("peer = \"{}\"", site.lan.peer));
+    if !site.lan.peers.is_empty() {
+        line(format!("peer = {}", one_or_list(&site.lan.peers)));
+    }
+    if let Some(vlan) = site.lan.vlan {
+        line(format!("vlan = {vlan}"));
+    }
+    if let Some(mtu) = site.lan.mtu {
+        line(format!("mtu = {mtu}"));
+    }
     line("\n[service]".into());
-    line(format!("a = \"{}\"", site.service.a));
-    line(format!("b = \"{}\"", site.service.b));
+    line(format!("a = {}", one_or_list(&site.service.a)));
+    line(format!("b = {}", one_or_list(&site.service.b)));
     if let Some(mac) = site.crossover.mac {
         line("\n[crossover]".into());
         line(format!("mac = \"{mac}\""));
+    }
+    if let Some(serial) = &site.serial {
+        line("\n[serial]".into());
+        line(format!("device = {}", quoted(&serial.device)));
+    }
+    if !site.time.servers.is_empty() {
+        line("\n[time]".into());
+        line(format!("servers = {}", list(&site.time.servers)));
     }
     line("\n[timing]".into());
     line(format!("dead_after_ms = {}", site.timing.dead_after_ms));
     line(format!("cold_start_wait_ms = {}", site.timing.cold_start_wait_ms));
     text
+}
+
+fn own_addresses(site: &Site) -> Vec<String> {
+    let word = |own: Option<Own>, automatic: &str| {
+        own.map(|own| match own {
+            Own::Static(network) => network.to_string(),
+            Own::Automatic => automatic.to_owned(),
+        })
+    };
+    [word(site.lan.ipv4, super::parse::DHCP), word(site.lan.ipv6, super::parse::SLAAC)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn one_or_list<T: std::fmt::Display>(items: impl AsRef<[T]>) -> String {
+    match items.as_ref() {
+        [one] => quoted(&one.to_string()),
+        many => list(many),
+    }
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(|item| quoted(&item.to_string())).collect();
+    format!("[{}]", items.join(", "))
 }
 
 /// A TOML basic string.

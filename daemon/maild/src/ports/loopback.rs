@@ -82,7 +82,7 @@ async fn receive(path: Path, socket: std::sync::Arc<UdpSocket>, send: mpsc::Send
         // An error is the peer's refusal of an earlier heartbeat (ICMP): nothing to do.
         if let Ok((length, _)) = socket.recv_from(&mut buffer).await {
             let bytes = buffer[..length].to_vec();
-            let _ = send.try_send(PortEvent::Beat { path, bytes });
+            let _ = send.try_send(PortEvent::Beat { path, bytes, from: None });
         }
         if send.is_closed() {
             return;

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use failover::{Path, Side};
+use linux::Mac;
 use tokio::sync::mpsc;
 
 use crate::guard::{self, Pulse};
@@ -22,6 +23,8 @@ pub enum PortEvent {
     Beat {
         path: Path,
         bytes: Vec<u8>,
+        /// Its sender on the LAN, which proves nothing.
+        from: Option<IpAddr>,
     },
     Carrier {
         path: Path,
@@ -33,6 +36,14 @@ pub enum PortEvent {
     /// Somebody else was seen with a service address.
     SecondHolder {
         address: Side,
+        ip: IpAddr,
+        mac: Mac,
+    },
+    /// A third machine has an address that this box should have (all zero: the kernel knows that there
+    /// is one), or nobody has it any more.
+    Conflict {
+        ip: IpAddr,
+        holder: Option<Mac>,
     },
 }
 
@@ -91,12 +102,19 @@ impl Ports {
         }
     }
 
-    /// The address that belongs to a side, where this box moves addresses at all.
+    /// The addresses that belong to a side, where this box moves addresses at all.
     #[must_use]
-    pub fn service_address(&self, side: Side) -> Option<IpAddr> {
+    pub fn service_addresses(&self, side: Side) -> Vec<IpAddr> {
         match self {
-            Ports::Real(ports) => Some(ports.service(side).ip),
-            Ports::Loopback(_) => None,
+            Ports::Real(ports) => ports.services(side).iter().map(|service| service.ip).collect(),
+            Ports::Loopback(_) => Vec::new(),
+        }
+    }
+
+    /// A heartbeat whose seal is the peer's came from there.
+    pub fn peer_is_at(&self, from: IpAddr) {
+        if let Ports::Real(ports) = self {
+            ports.peer_is_at(from);
         }
     }
 
@@ -107,8 +125,7 @@ impl Ports {
     pub fn guard(&self, pulse: Pulse, dead_after: Duration) -> anyhow::Result<()> {
         match self {
             Ports::Real(ports) => {
-                let addresses = Side::BOTH.map(|side| ports.service(side)).to_vec();
-                guard::start(pulse, ports.lan_index(), addresses, dead_after)
+                guard::start(pulse, ports.lan_index(), ports.all_services(), dead_after)
             }
             Ports::Loopback(_) => Ok(()),
         }
@@ -132,7 +149,7 @@ impl Ports {
     pub fn name(&self, path: Path) -> String {
         match self {
             Ports::Real(ports) => ports.name(path),
-            Ports::Loopback(_) => "lo".into(),
+            Ports::Loopback(_) => (if path == Path::Serial { "" } else { "lo" }).into(),
         }
     }
 }
