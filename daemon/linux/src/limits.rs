@@ -52,3 +52,9 @@ pub const PROBES: u32 = 3;
 
 /// with this pause behind each question.
 pub const PROBE_EVERY: Duration = Duration::from_millis(80);
+
+/// Bytes of a greeting that are looked at.
+pub const GREETING_BYTES: usize = 1024;
+
+/// While a greeting is waited for, the connection is looked after at least this often.
+pub const GREETING_POLL_MAX: Duration = Duration::from_millis(50);
