@@ -27,13 +27,21 @@ pub fn picture() -> Picture {
         Ok(FromInit::Report(report)) => Some(report),
         _ => None,
     };
-    let status = match question::<_, FromMaild>(paths::MAILD_SOCKET, &[], &ToMaild::Status) {
+    let status = match maild(&ToMaild::Status) {
         Ok(FromMaild::Status(status)) => Ok(*status),
         Ok(FromMaild::Failed { reason }) => Err(reason),
-        Ok(FromMaild::Digest(_)) => Err("it answered another question".into()),
+        Ok(_) => Err("it answered another question".into()),
         Err(error) => Err(format!("{error:#}")),
     };
     Picture { status, report }
+}
+
+/// Asks maild.
+///
+/// # Errors
+/// When it cannot be reached or does not answer in time.
+pub fn maild(message: &ToMaild) -> Result<FromMaild> {
+    question(paths::MAILD_SOCKET, &[], message)
 }
 
 /// Asks PID 1.

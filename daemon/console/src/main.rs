@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use anyhow::Result;
-use control::{FromInit, ToInit};
+use control::{FromInit, FromMaild, ToInit, ToMaild};
 use linux::poll;
 use linux::terminal::{self, Mode};
 
@@ -75,10 +75,25 @@ fn act(action: Action) -> Result<bool> {
             Ok(FromInit::Log { lines }) => show(&format!("\n{}\n", lines.join("\n")))?,
             other => show(&unanswered(other))?,
         },
+        Action::Events => match ask::maild(&ToMaild::Events { newest: LOG_LINES_SHOWN }) {
+            Ok(FromMaild::Events { events }) => show(&screen::events(&events))?,
+            other => show(&unanswered(other))?,
+        },
+        Action::Handover => wish(&ToMaild::Handover)?,
+        Action::GiveBack => wish(&ToMaild::GiveBack)?,
+        Action::Maintenance { on } => wish(&ToMaild::Maintenance { on })?,
         Action::Reboot => return end(&ToInit::Reboot, "The box restarts now."),
         Action::PowerOff => return end(&ToInit::PowerOff, "The box switches off now."),
     }
     Ok(true)
+}
+
+fn wish(wish: &ToMaild) -> Result<()> {
+    match ask::maild(wish) {
+        Ok(FromMaild::Done) => show("\nIt is being done; the status shows how far it is.\n"),
+        Ok(FromMaild::Failed { reason }) => show(&format!("\nNot done: {reason}.\n")),
+        other => show(&unanswered(other)),
+    }
 }
 
 fn end(request: &ToInit, done: &str) -> Result<bool> {
@@ -92,7 +107,7 @@ fn end(request: &ToInit, done: &str) -> Result<bool> {
     Ok(!accepted)
 }
 
-fn unanswered(answer: Result<FromInit>) -> String {
+fn unanswered<T>(answer: Result<T>) -> String {
     match answer {
         Ok(_) => "\nThe box gave an answer that makes no sense here.\n".into(),
         Err(error) => format!("\nThe box does not answer: {error:#}\n"),

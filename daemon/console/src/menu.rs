@@ -10,6 +10,10 @@ pub enum Action {
     Say(String),
     Status,
     Log,
+    Events,
+    Handover,
+    GiveBack,
+    Maintenance { on: bool },
     Reboot,
     PowerOff,
 }
@@ -32,6 +36,28 @@ impl Menu {
         match key.to_ascii_lowercase() {
             b'\r' | b'\n' | b's' => Some(Action::Status),
             b'l' => Some(Action::Log),
+            b'e' => Some(Action::Events),
+            b'o' => Some(self.wish(
+                "Hand this box's address over to the other box?",
+                "Its clients connect again there. This box takes it back when you say so.",
+                Action::Handover,
+            )),
+            b'g' => Some(self.wish(
+                "Shall each box take its own address back?",
+                "Clients of an address that moves connect again.",
+                Action::GiveBack,
+            )),
+            b'm' if is_in_maintenance(picture) => Some(self.wish(
+                "End the maintenance of this box?",
+                "It takes its address back and serves.",
+                Action::Maintenance { on: false },
+            )),
+            b'm' => Some(self.wish(
+                "Begin maintenance of this box?",
+                "It keeps a copy of everything and serves nobody, even if the other box fails, until \
+                 you end it.",
+                Action::Maintenance { on: true },
+            )),
             b'r' => Some(self.ask("Restart this box?", Action::Reboot, picture)),
             b'p' => Some(self.ask("Switch this box off?", Action::PowerOff, picture)),
             b'?' | b'h' => Some(Action::Say("\n".into())),
@@ -44,7 +70,9 @@ impl Menu {
     pub fn prompt(&self) -> &'static str {
         match self.question {
             Some(_) => "y = yes, any other key = no > ",
-            None => "s status  l log  r restart  p power off > ",
+            None => {
+                "s status l log e events o hand over g give back m maintenance r restart p off > "
+            }
         }
     }
 
@@ -60,10 +88,19 @@ impl Menu {
         if self.asks() { self.prompt() } else { "" }
     }
 
+    fn wish(&mut self, question: &str, meaning: &str, action: Action) -> Action {
+        self.question = Some(action);
+        Action::Say(format!("\n{question}\n{meaning}\n"))
+    }
+
     fn ask(&mut self, question: &str, action: Action, picture: &Picture) -> Action {
         self.question = Some(action);
         Action::Say(format!("\n{question} {}\n", meanwhile(picture)))
     }
+}
+
+fn is_in_maintenance(picture: &Picture) -> bool {
+    picture.status.as_ref().is_ok_and(|status| status.maintenance)
 }
 
 /// What it would mean for the mail.
@@ -100,6 +137,25 @@ mod tests {
                 said(menu.press(key, &picture()));
             }
         }
+    }
+
+    #[test]
+    fn addresses_move_after_a_yes_only() {
+        let mut kept = picture();
+        kept.status.as_mut().unwrap().maintenance = true;
+        for (key, picture, action) in [
+            (b'o', picture(), Action::Handover),
+            (b'g', picture(), Action::GiveBack),
+            (b'm', picture(), Action::Maintenance { on: true }),
+            (b'm', kept, Action::Maintenance { on: false }),
+        ] {
+            let mut menu = Menu::default();
+            said(menu.press(key, &picture));
+            assert_eq!(menu.press(b'y', &picture), Some(action));
+            said(menu.press(key, &picture));
+            assert!(said(menu.press(b'n', &picture)).contains("Nothing was done"));
+        }
+        assert!(Menu::default().prompt().len() <= crate::limits::COLUMNS);
     }
 
     #[test]

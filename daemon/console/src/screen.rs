@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use control::Event;
 use control::status::{Link, Status};
 
 use crate::ask::Picture;
@@ -21,6 +22,19 @@ pub fn whole(picture: &Picture) -> String {
         writeln!(text, "{}", cut(&line)).expect("writing to a string does not fail");
     }
     text
+}
+
+/// What was decided, oldest first.
+#[must_use]
+pub fn events(events: &[Event]) -> String {
+    if events.is_empty() {
+        return "\nNothing has been decided yet.\n".into();
+    }
+    let line = |event: &Event| {
+        let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
+        cut(&format!("{}  {}{why}", time_of_day(event.at_unix_s), event.what)) + "\n"
+    };
+    format!("\n{}", events.iter().map(line).collect::<String>())
 }
 
 fn with_maild(status: &Status, lines: &mut Vec<String>) {
@@ -80,8 +94,12 @@ fn link(link: &Link) -> String {
         None => "peer never heard".into(),
     };
     let cable = if link.carrier { "" } else { "NO CABLE, " };
+    let quality = match (link.up, link.round_trip_us, link.loss_percent) {
+        (true, Some(us), Some(loss)) => format!(", {} ms, {loss}% lost", milliseconds(us)),
+        _ => String::new(),
+    };
     let session = if link.carries_session { ", replicates here" } else { "" };
-    format!("  {:<10} {}: {cable}{heard}{session}", link.path.to_string(), link.port)
+    format!("  {:<10} {}: {cable}{heard}{quality}{session}", link.path.to_string(), link.port)
 }
 
 fn without_maild(reason: &str, picture: &Picture, lines: &mut Vec<String>) {
@@ -143,6 +161,11 @@ fn duration(ms: u64) -> String {
     }
 }
 
+/// "0.28"
+fn milliseconds(us: u64) -> String {
+    format!("{}.{:02}", us / 1000, us % 1000 / 10)
+}
+
 /// 1 204 512
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -170,6 +193,9 @@ pub mod tests {
             carrier: true,
             heard_ms: Some(12),
             carries_session,
+            up: true,
+            round_trip_us: Some(280),
+            loss_percent: Some(0),
         };
         let status = Status {
             box_name: "mail-a".into(),
@@ -201,6 +227,9 @@ pub mod tests {
             uptime_s: 7_500,
             memory_bytes: 40 << 20,
             disk_free_bytes: 1 << 34,
+            maintenance: false,
+            waits_for_give_back: false,
+            witness: None,
         };
         Picture { status: Ok(status), report: Some(Report::default()) }
     }
@@ -231,8 +260,8 @@ mail-a   side a   view both   twinpost 0.1.0
   mail-a.example.test
   health     all is well
   addresses  own 10.77.0.11, serving 10.77.0.1
-  crossover  eth1: peer heard 12 ms ago, replicates here
-  LAN        eth0: peer heard 12 ms ago
+  crossover  eth1: peer heard 12 ms ago, 0.28 ms, 0% lost, replicates here
+  LAN        eth0: peer heard 12 ms ago, 0.28 ms, 0% lost
   peer       mail-b.example.test (0.1.0), heard 12 ms ago, healthy, 0 records apart
   log        1 204 512 records, 1 204 512 synced, 1 204 500 applied
   mail       34 567 messages, 12 accounts, 16 384 MiB free

@@ -10,6 +10,12 @@ pub const LOG_LINE_BYTES_MAX: usize = 1000;
 /// The most lines of the log in one answer.
 pub const LOG_LINES_MAX: usize = 200;
 
+/// The most events that are kept, and so the most in one answer.
+pub const EVENTS_KEPT: usize = 300;
+
+/// The longest text of an event; what is over it is cut.
+pub const EVENT_TEXT_BYTES_MAX: usize = 200;
+
 /// The longest site file that is read.
 pub const SITE_BYTES_MAX: usize = 64 * 1024;
 

@@ -80,6 +80,22 @@ pub enum Program {
 pub enum ToMaild {
     Status,
     Digest,
+    /// Let the other box serve this box's address. Answered with [`FromMaild::Done`] when the wish was
+    /// taken, or with [`FromMaild::Failed`]; so for the next two.
+    Handover,
+    /// Each box takes its own address back.
+    GiveBack,
+    /// Begin or end maintenance: this box keeps a copy of everything and holds no address.
+    Maintenance {
+        on: bool,
+    },
+    /// The newest events. Answered with [`FromMaild::Events`].
+    Events {
+        newest: u16,
+    },
+    /// Everything that is counted or measured, as OpenMetrics text. Answered with
+    /// [`FromMaild::Metrics`].
+    Metrics,
 }
 
 /// From maild.
@@ -91,4 +107,26 @@ pub enum FromMaild {
     Failed {
         reason: String,
     },
+    /// The wish is being carried out.
+    Done,
+    /// Oldest first, as many as there are and fit.
+    Events {
+        events: Vec<Event>,
+    },
+    Metrics {
+        text: String,
+    },
+}
+
+/// Something that was decided about views and addresses, or that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unix time, s, by this box's clock.
+    pub at_unix_s: u64,
+    /// One word: "take", "alone", "alarm".
+    pub kind: String,
+    /// For the owner: what happened,
+    pub what: String,
+    /// and why.
+    pub why: String,
 }

@@ -38,6 +38,13 @@ pub struct Status {
     pub memory_bytes: u64,
     /// Free room on the data disk.
     pub disk_free_bytes: u64,
+    /// This box is in maintenance: it answers at no address until its owner ends that.
+    pub maintenance: bool,
+    /// This box could serve, and waits for its owner's word to take its address back, after a
+    /// handover or because give-back is by hand.
+    pub waits_for_give_back: bool,
+    /// Whether the witness answers; `None` where none is configured.
+    pub witness: Option<bool>,
 }
 
 /// One of the two boxes of a pair.
@@ -83,6 +90,12 @@ pub struct Link {
     pub heard_ms: Option<u64>,
     /// Whether the replication session runs on this path.
     pub carries_session: bool,
+    /// Heartbeats come in now.
+    pub up: bool,
+    /// The round trip of heartbeats, smoothed.
+    pub round_trip_us: Option<u64>,
+    /// Of the last 128 heartbeats of the peer.
+    pub loss_percent: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,11 +2,13 @@
 //! and giving, in an order in which an address never has two holders for long: the box that lets go
 //! does so first, its heartbeat says so at once, and the other takes the address on hearing that.
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
-use crate::limits::{CONTESTED_FOR, HANDOVER_WAIT, PROBE_EVERY, YIELD_FOR};
-use crate::table::{AddressRow, Beside, Me, Seen, Want, address_row};
-use crate::{Failover, Holds, Output, Side, Standing, words};
+use crate::beat::Facts;
+use crate::limits::{ASK_HOLDER_EVERY, CONTESTED_FOR, HANDOVER_WAIT, PROBE_EVERY, YIELD_FOR};
+use crate::table::{AddressRow, Beside, Me, Seen, Want, address_row, worth};
+use crate::{EventKind, Failover, Holds, Output, Side, Standing, words};
 
 /// What this box holds, and what it waits for.
 #[derive(Default)]
@@ -17,6 +19,8 @@ pub(crate) struct Addresses {
     yielded_until: Option<Instant>,
     next_probe: Option<Instant>,
     second_holder_seen: Option<Instant>,
+    /// When the last holder that was seen was asked for a greeting.
+    holder_asked: Option<Instant>,
 }
 
 impl Addresses {
@@ -30,6 +34,7 @@ impl Addresses {
 impl Failover {
     pub(crate) fn decide_addresses(&mut self, now: Instant) {
         let (own, theirs) = (self.config.side, self.config.side.other());
+        self.wait_for_give_back(now);
         let (me, beside) = (self.me(now), self.beside(now));
         let yielded = self.yielded(now);
         // Letting go comes first: both rows are looked up before anything is taken.
@@ -57,8 +62,12 @@ impl Failover {
             return;
         }
         self.addresses.held.set(address, true);
+        if !is_peers {
+            self.rest.took_own();
+        }
         self.emit(Output::Take(address));
-        self.event(format!("This box takes the address of box {address}"), row.why);
+        let what = format!("This box takes the address of box {address}");
+        self.event(EventKind::Take, what, row.why);
         self.announcer.start(now, address, is_peers);
     }
 
@@ -69,7 +78,8 @@ impl Failover {
         self.addresses.held.set(address, false);
         self.announcer.stop(address);
         self.emit(Output::Give(address));
-        self.event(format!("This box gives up the address of box {address}"), why);
+        let what = format!("This box gives up the address of box {address}");
+        self.event(EventKind::Give, what, why);
     }
 
     pub(crate) fn drop_all_addresses(&mut self, why: &str) {
@@ -78,7 +88,7 @@ impl Failover {
         }
     }
 
-    fn peer_holds(&self, now: Instant, address: Side) -> bool {
+    pub(crate) fn peer_holds(&self, now: Instant, address: Side) -> bool {
         let heard = !self.peer.silent(now, self.config.dead_after);
         heard && self.peer.facts().is_some_and(|facts| !facts.goodbye && facts.holds.has(address))
     }
@@ -90,33 +100,51 @@ impl Failover {
     }
 
     fn me(&self, now: Instant) -> Me {
-        // Of two holders after a split the one that clients reach at this moment keeps the address.
-        let contested = self.peer_holds(now, self.config.side);
-        if self.view.standing == Standing::Outside || !self.view.healthy {
+        if self.view.standing == Standing::Outside {
             Me::Out
-        } else if !self.reach.settled() || (contested && !self.reach.now()) {
+        } else if self.rest.maintenance {
+            Me::Maintained
+        } else if self.cut_off(now) {
             Me::Cut
-        } else if !self.view.willing {
-            Me::Resting
+        } else if !self.health.well() || !self.rest.willing() {
+            Me::Less
         } else {
             Me::Fit
         }
     }
 
-    fn beside(&self, now: Instant) -> Beside {
+    fn cut_off(&self, now: Instant) -> bool {
+        // Of two holders after a split the one that clients reach at this moment keeps the address.
+        let contested = self.peer_holds(now, self.config.side);
+        !self.reach.settled() || (contested && !self.reach.now())
+    }
+
+    pub(crate) fn beside(&self, now: Instant) -> Beside {
         let alone = self.view.standing == Standing::Alone;
-        let (seen, Some(facts)) = (self.seen(now), self.peer.facts()) else {
+        let seen = self.seen(now);
+        if seen == Seen::Elsewhere && alone {
+            return Beside::Elsewhere;
+        }
+        let Some(facts) = self.peer.facts() else {
             return if alone { Beside::Gone } else { Beside::Between };
         };
         match seen {
             Seen::Silent | Seen::Stopped if alone => Beside::Gone,
-            Seen::Silent | Seen::Stopped => Beside::Between,
-            _ if alone && (facts.standing == Standing::Outside || !facts.healthy) => {
-                Beside::Useless
-            }
-            _ if facts.standing != self.view.standing || !facts.healthy => Beside::Between,
-            _ if facts.reachable && facts.willing => Beside::Fit,
-            _ => Beside::Unfit,
+            Seen::Silent | Seen::Elsewhere | Seen::Stopped => Beside::Between,
+            _ if alone && (facts.standing == Standing::Outside || !facts.stores) => Beside::Useless,
+            _ if facts.standing != self.view.standing || !facts.stores => Beside::Between,
+            _ => self.compare(now, facts),
+        }
+    }
+
+    fn compare(&self, now: Instant, theirs: &Facts) -> Beside {
+        let able = !self.cut_off(now) && self.health.stores() && !self.rest.maintenance;
+        let mine = worth(able, self.health.well(), self.rest.willing());
+        let able = theirs.reachable && theirs.stores && !theirs.maintenance;
+        match worth(able, theirs.healthy, theirs.willing).cmp(&mine) {
+            Ordering::Less => Beside::Worse,
+            Ordering::Equal => Beside::Equal,
+            Ordering::Greater => Beside::Better,
         }
     }
 
@@ -130,17 +158,46 @@ impl Failover {
             self.addresses.handover_since = None;
             self.emit(Output::HandedOver { peer_serves: given && peer_serves });
             if !(given && peer_serves) {
-                self.event("The other box did not take this box's address", words::NO_HANDOVER);
+                let what = "The other box did not take this box's address";
+                self.event(EventKind::Handover, what, words::NO_HANDOVER);
             }
         }
     }
 
-    pub(crate) fn second_holder(&mut self, now: Instant, address: Side, owner_answers: bool) {
-        self.addresses.second_holder_seen = Some(now);
-        if address != self.config.side && owner_answers {
+    /// The peer's announcement of an address that was just given to it is no second holder.
+    pub(crate) fn second_holder(&mut self, now: Instant, address: Side) {
+        let held = self.addresses.held.has(address);
+        if !held && self.addresses.yielded_until.is_none() {
+            return;
+        }
+        if held && !self.addresses.contested(now) {
+            let what = format!("Another machine answers at the address of box {address}");
+            self.event(EventKind::SecondHolder, what, words::SECOND_HOLDER);
+        }
+        if held {
+            self.addresses.second_holder_seen = Some(now);
+        }
+        if address == self.config.side {
+            self.announcer.again(now, address);
+            return;
+        }
+        // Whoever holds the peer's address may be the peer: then it greets.
+        let asked = self.addresses.holder_asked;
+        let patience = asked.is_some_and(|at| now.saturating_duration_since(at) < ASK_HOLDER_EVERY);
+        if !patience {
+            self.addresses.holder_asked = Some(now);
+            self.emit(Output::AskHolder(address));
+        }
+    }
+
+    pub(crate) fn holder_answered(&mut self, now: Instant, address: Side, answers: bool) {
+        if address == self.config.side {
+            return;
+        }
+        if answers {
             self.addresses.yielded_until = Some(now + YIELD_FOR);
             self.addresses.next_probe.get_or_insert(now + PROBE_EVERY);
-        } else {
+        } else if self.addresses.held.has(address) {
             self.announcer.again(now, address);
         }
     }

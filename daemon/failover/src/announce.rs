@@ -1,10 +1,10 @@
 //! When an address is announced to the LAN: at once and four times after it was taken, and each minute
 //! while it is the peer's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Side;
-use crate::limits::{ANNOUNCE_AGAIN_AFTER, ANNOUNCE_AT, ANNOUNCE_EVERY};
+use crate::limits::{ANNOUNCE_AGAIN_AFTER, ANNOUNCE_AGAIN_MAX, ANNOUNCE_AT, ANNOUNCE_EVERY};
 
 /// The announcements that are due, for both addresses.
 #[derive(Default)]
@@ -19,24 +19,39 @@ struct Schedule {
     next: Option<Instant>,
     last: Option<Instant>,
     each_minute: bool,
+    /// How long after the last one the next sighting of a second holder is answered.
+    patience: Duration,
 }
 
 impl Announcer {
     /// The address was taken. `each_minute`: it is the peer's.
     pub(crate) fn start(&mut self, now: Instant, address: Side, each_minute: bool) {
-        self.addresses[address as usize] =
-            Some(Schedule { started: now, sent: 0, next: Some(now), last: None, each_minute });
+        self.addresses[address as usize] = Some(Schedule {
+            started: now,
+            sent: 0,
+            next: Some(now),
+            last: None,
+            each_minute,
+            patience: ANNOUNCE_AGAIN_AFTER,
+        });
     }
 
     pub(crate) fn stop(&mut self, address: Side) {
         self.addresses[address as usize] = None;
     }
 
-    /// A second holder was seen: once more, but no war.
+    /// A second holder was seen: once more, but no war. Each answer makes the next one wait longer;
+    /// when nobody was seen for long enough, patience is forgotten.
     pub(crate) fn again(&mut self, now: Instant, address: Side) {
-        if let Some(schedule) = &mut self.addresses[address as usize] {
-            let earliest = schedule.last.map_or(now, |last| (last + ANNOUNCE_AGAIN_AFTER).max(now));
-            schedule.next = Some(schedule.next.map_or(earliest, |next| next.min(earliest)));
+        let Some(schedule) = &mut self.addresses[address as usize] else { return };
+        let since_last = schedule.last.map(|last| now.saturating_duration_since(last));
+        if since_last.is_some_and(|since| since >= 2 * ANNOUNCE_AGAIN_MAX) {
+            schedule.patience = ANNOUNCE_AGAIN_AFTER;
+        }
+        let earliest = schedule.last.map_or(now, |last| (last + schedule.patience).max(now));
+        if schedule.next.is_none_or(|next| next > earliest) {
+            schedule.next = Some(earliest);
+            schedule.patience = (schedule.patience * 2).min(ANNOUNCE_AGAIN_MAX);
         }
     }
 
@@ -69,8 +84,6 @@ impl Announcer {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[allow(clippy::disallowed_methods, reason = "an origin for virtual time")]
@@ -105,18 +118,25 @@ mod tests {
     }
 
     #[test]
-    fn a_second_holder_is_answered_at_most_once_a_second() {
+    fn a_second_holder_is_answered_less_and_less_often() {
         let origin = origin();
         let mut announcer = Announcer::default();
         announcer.start(origin, Side::B, false);
         assert_eq!(times(&mut announcer, origin, 10_000).len(), 5);
-        let at = |ms| origin + Duration::from_millis(ms);
-        announcer.again(at(20_000), Side::B);
-        assert_eq!(announcer.due(at(20_000)), [Side::B]);
-        announcer.again(at(20_100), Side::B);
-        assert_eq!(announcer.due(at(20_100)), []);
-        assert_eq!(announcer.due(at(21_000)), [Side::B]);
-        announcer.again(at(21_500), Side::A);
-        assert_eq!(announcer.next(), None);
+        let at = |s| origin + Duration::from_secs(s);
+        let mut answered = Vec::new();
+        for second in 20..300 {
+            announcer.again(at(second), Side::B);
+            if !announcer.due(at(second)).is_empty() {
+                answered.push(second);
+            }
+        }
+        assert_eq!(answered, [20, 22, 26, 34, 50, 82, 142, 202, 262]);
+        announcer.again(at(1_000), Side::B);
+        assert_eq!(announcer.due(at(1_000)), [Side::B]);
+        announcer.again(at(1_000), Side::B);
+        assert_eq!(announcer.next(), Some(at(1_001)), "patience was forgotten");
+        announcer.again(at(1_000), Side::A);
+        assert_eq!(announcer.next(), Some(at(1_001)), "an address that it does not hold");
     }
 }

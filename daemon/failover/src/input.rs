@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::beat::{Beat, Listener};
+use crate::witness::WitnessWord;
 use crate::{Path, Side};
 
 /// One thing that happened. Everything between two calls of `handle` may be given in any order.
@@ -27,11 +28,7 @@ pub enum Input {
         reachable: bool,
     },
     /// Whether this box could serve a client: the loop answers, the journal syncs, listeners accept.
-    /// `reason` is for people and is told to the peer, shortened.
-    Health {
-        ok: bool,
-        reason: String,
-    },
+    Health(Health),
     /// What `replica` is in now; give each change.
     Replica(ReplicaState),
     /// Whether something waits for the peer's sync, and a number that grows as the peer syncs.
@@ -50,12 +47,17 @@ pub enum Input {
     /// Where this box listens for the replication link; told to the peer in each heartbeat.
     Listener(Listener),
     Admin(Admin),
-    /// Somebody else was seen with an address that this box holds, or had yielded. `owner_answers`:
-    /// the owner announced its own address, and a greeting came from it at that hardware address.
+    /// Somebody else was seen with a service address.
     SecondHolder {
         address: Side,
-        owner_answers: bool,
     },
+    /// What came of `Output::AskHolder`: whether a greeting came from the one that was seen.
+    HolderAnswered {
+        address: Side,
+        answers: bool,
+    },
+    /// The witness answered.
+    Witness(WitnessWord),
     /// This box stood still (its clock jumped). A gap in the calls of `handle` is noticed without it.
     Resumed {
         paused_for: Duration,
@@ -66,14 +68,35 @@ pub enum Input {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Admin {
     /// Let the peer serve this box's address; answered by `Output::HandedOver`. Lasts until
-    /// `GiveBack` or the next start.
+    /// `GiveBack` or the next start. Should the peer die, this box serves.
     Handover,
-    /// Take this box's own address back.
+    /// Each box takes its own address back: this one after a handover, or where give-back is by hand;
+    /// the other one when this box holds its address.
     GiveBack,
+    /// As a handover, but until told otherwise this box holds no address, whatever happens. It stays
+    /// in the pair and keeps a copy of everything.
+    BeginMaintenance,
+    EndMaintenance,
     /// This box stops in order: everything is drained and committed. The peer goes on at once.
     Goodbye,
     /// Serve alone now, from a cold start or a blank disk, unless a peer is heard that serves.
     ServeAlone,
+}
+
+/// How well this box could serve.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Health {
+    Well,
+    /// Clients are better off at the other box (the disk is nearly full, a port does not answer), but
+    /// what is replicated here is kept: only the address moves. `reason` is for people and is told
+    /// to the peer, shortened.
+    Limping {
+        reason: String,
+    },
+    /// Nothing is written any more: the other box is to go on alone.
+    Ill {
+        reason: String,
+    },
 }
 
 /// What `replica` is in, as far as it matters here.

@@ -10,11 +10,13 @@
 //! by decision. A split of all paths is no error: both go on, and what they took is united later.
 //!
 //! Start reading at [`table`]: the decisions as data. Then [`view`] (which view), [`address`] (which
-//! address), [`peer`] (what is known of the other box), [`beat`] (the bytes of a heartbeat).
+//! address), [`peer`] (what is known of the other box), [`beat`] (the bytes of a heartbeat), [`witness`]
+//! (a third opinion).
 
 pub mod address;
 pub mod announce;
 pub mod beat;
+mod health;
 pub mod input;
 pub mod limits;
 pub mod link;
@@ -22,8 +24,11 @@ pub mod output;
 pub mod peer;
 pub mod reach;
 pub mod report;
+mod rest;
+pub mod seal;
 pub mod table;
 pub mod view;
+pub mod witness;
 mod words;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -32,8 +37,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub use beat::{Beat, Error, Key};
-pub use input::{Admin, Input, ReplicaState};
-pub use output::{AlarmKind, Output, Why};
+pub use input::{Admin, Health, Input, ReplicaState};
+pub use output::{AlarmKind, EventKind, Output, Why};
 pub use report::{PeerReport, Report};
 
 /// One of the two boxes of a pair.
@@ -131,6 +136,14 @@ pub struct Config {
     pub has_gateway: bool,
     /// The board has a null-modem cable to the peer.
     pub has_serial: bool,
+    /// A witness is configured and asked.
+    pub has_witness: bool,
+    /// A box that returns takes its address back only at its owner's word.
+    pub give_back_by_hand: bool,
+    /// This box is in maintenance since before its start.
+    pub maintenance: bool,
+    /// How long a box that was not well must be well again, at most (60 s).
+    pub well_after_max: Duration,
 }
 
 impl Config {
@@ -146,6 +159,10 @@ impl Config {
             first_boot_may_serve: false,
             has_gateway: false,
             has_serial: false,
+            has_witness: false,
+            give_back_by_hand: false,
+            maintenance: false,
+            well_after_max: limits::WELL_AFTER_MAX,
         }
     }
 }
@@ -159,6 +176,9 @@ pub struct Failover {
     pub(crate) origin: Instant,
     pub(crate) peer: peer::Peer,
     pub(crate) reach: reach::Reach,
+    pub(crate) witness: witness::Known,
+    pub(crate) health: health::OwnHealth,
+    pub(crate) rest: rest::Rest,
     pub(crate) view: view::ViewState,
     pub(crate) addresses: address::Addresses,
     pub(crate) announcer: announce::Announcer,
@@ -169,6 +189,8 @@ pub struct Failover {
     next_beat: Instant,
     /// What the last heartbeat said; a change is told at once.
     last_facts: Option<beat::Facts>,
+    /// What the last event about this box's health said.
+    told_well: bool,
     /// After a pause: only listen until then.
     quiet_until: Option<Instant>,
     last_handled: Instant,
@@ -181,6 +203,9 @@ impl Failover {
         Failover {
             peer: peer::Peer::new(config.side.other(), boot),
             reach: reach::Reach::new(config.has_gateway),
+            witness: witness::Known::default(),
+            health: health::OwnHealth::new(config.well_after_max),
+            rest: rest::Rest::new(config.maintenance),
             view: view::ViewState::new(now, config.first_boot_may_serve),
             addresses: address::Addresses::default(),
             announcer: announce::Announcer::default(),
@@ -190,6 +215,7 @@ impl Failover {
             sequence: 0,
             next_beat: now,
             last_facts: None,
+            told_well: true,
             quiet_until: None,
             last_handled: now,
             origin: now,
@@ -206,7 +232,7 @@ impl Failover {
             Input::Heartbeat { path, beat } => self.hear(now, path, &beat),
             Input::Carrier { path, up } => self.carrier(now, path, up),
             Input::Gateway { reachable } => self.reach.gateway(now, reachable),
-            Input::Health { ok, reason } => self.own_health(ok, reason),
+            Input::Health(health) => self.health.hear(now, health),
             Input::Replica(state) => self.replica_is(now, state),
             Input::Syncs { waiting, synced } => self.view.syncs(now, waiting, synced),
             Input::StoreMayServe(may) => self.view.store_may_serve = may,
@@ -214,9 +240,11 @@ impl Failover {
             Input::StoreWasAlone => self.view.was_alone = true,
             Input::Listener(listener) => self.link.own_listener = Some(listener),
             Input::Admin(wish) => self.admin(now, wish),
-            Input::SecondHolder { address, owner_answers } => {
-                self.second_holder(now, address, owner_answers);
+            Input::SecondHolder { address } => self.second_holder(now, address),
+            Input::HolderAnswered { address, answers } => {
+                self.holder_answered(now, address, answers);
             }
+            Input::Witness(word) => self.witness.hear(now, word),
             Input::Resumed { paused_for } => self.resumed(now, paused_for),
         }
         self.advance(now);
@@ -243,7 +271,11 @@ impl Failover {
 
     fn advance(&mut self, now: Instant) {
         self.last_handled = now;
-        self.reach.advance(now);
+        self.reach.advance(now, self.witness.answers(now));
+        let silent = self.peer.silent(now, self.config.dead_after);
+        let (theirs, heard) = (self.config.side.other(), self.peer.heard_at());
+        self.witness.advance(now, theirs, silent, heard, self.config.dead_after);
+        self.advance_health(now);
         if self.quiet_until.is_some_and(|until| now >= until) {
             self.quiet_until = None;
         }
@@ -276,8 +308,8 @@ impl Failover {
                 side: self.config.side,
                 boot: self.boot,
                 sequence: self.sequence,
-                sent_ms: self.milliseconds(now),
-                echo: self.peer.echo(path, self.milliseconds(now)),
+                sent_us: self.microseconds(now),
+                echo: self.peer.echo(path, self.microseconds(now)),
                 facts: facts.clone(),
             };
             self.outputs.push_back(Output::SendBeat { path, beat });
@@ -294,30 +326,55 @@ impl Failover {
             hears_on: self.peer.paths_heard(now),
             standing: self.view.standing,
             replica: self.view.replica,
-            healthy: self.view.healthy,
-            trouble: beat::shorten(&self.view.trouble),
+            healthy: self.health.well(),
+            stores: self.health.stores(),
+            trouble: beat::shorten(self.health.trouble()),
             reachable: self.reach.settled() && self.reach.now(),
-            willing: self.view.willing,
+            willing: self.rest.willing(),
+            maintenance: self.rest.maintenance,
             holds: self.addresses.held,
             claim: self.view.claim.as_ref().map(|claim| claim.told),
             yields: self.view.yields,
             goodbye: self.view.goodbye,
             link_over_lan: self.link.over_lan,
             listener: self.link.own_listener,
+            returns: self.rest.returns,
         }
     }
 
-    fn milliseconds(&self, now: Instant) -> u64 {
-        u64::try_from(now.saturating_duration_since(self.origin).as_millis()).unwrap_or(u64::MAX)
+    fn microseconds(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.origin).as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn advance_health(&mut self, now: Instant) {
+        self.health.advance(now);
+        if self.told_well != self.health.well() {
+            self.told_well = self.health.well();
+            let (what, why) = if self.told_well {
+                ("This box is well again".to_owned(), words::WELL.to_owned())
+            } else {
+                ("This box is not well".to_owned(), self.health.trouble().to_owned())
+            };
+            self.event(EventKind::Health, what, why);
+        }
     }
 
     fn hear(&mut self, now: Instant, path: Path, beat: &Beat) {
-        let sent_ms = self.milliseconds(now);
+        let now_us = self.microseconds(now);
+        let was_silent = self.peer.silent(now, self.config.dead_after);
         let held_mine = self.peer.facts().is_some_and(|facts| facts.holds.has(self.config.side));
-        match self.peer.hear(now, sent_ms, path, beat, self.config.dead_after) {
+        match self.peer.hear(now, now_us, path, beat, self.config.dead_after) {
             peer::Heard::Nothing => return,
+            peer::Heard::Beat if was_silent && self.view.thought_dead => {
+                self.view.thought_dead = false;
+                let (what, why) = words::ALIVE;
+                self.event(EventKind::FalseAlarm, what, why);
+            }
             peer::Heard::Beat => {}
-            peer::Heard::NewBoot => self.view.peer_restarted(),
+            peer::Heard::NewBoot => {
+                self.view.thought_dead = false;
+                self.view.peer_restarted();
+            }
         }
         self.peer_said();
         // The peer let go of an address that this box holds too: what the LAN learned last may be wrong.
@@ -345,10 +402,13 @@ impl Failover {
     fn resumed(&mut self, now: Instant, paused_for: Duration) {
         self.peer.shift(paused_for, now);
         self.view.shift(paused_for, now);
+        self.health.shift(paused_for, now);
         self.quiet_until = Some(now + limits::RESUME_LISTEN);
         self.next_beat = now;
         // By then the thread that guards the port has taken the addresses off, or the peer has.
         if paused_for >= self.config.dead_after * 2 / 3 {
+            let what = format!("This box stood still for {} ms", paused_for.as_millis());
+            self.event(EventKind::Pause, what, words::STOOD_STILL);
             self.drop_all_addresses(words::PAUSED);
         }
     }
@@ -357,7 +417,12 @@ impl Failover {
         self.outputs.push_back(output);
     }
 
-    pub(crate) fn event(&mut self, what: impl Into<String>, why: impl Into<String>) {
-        self.outputs.push_back(Output::Event { what: what.into(), why: why.into() });
+    pub(crate) fn event(
+        &mut self,
+        kind: EventKind,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) {
+        self.outputs.push_back(Output::Event { kind, what: what.into(), why: why.into() });
     }
 }

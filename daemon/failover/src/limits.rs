@@ -62,14 +62,46 @@ pub const ANNOUNCE_AT: [Duration; 5] = [
 /// Then this often, for the peer's address only.
 pub const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 
-/// A sighting of a second holder is answered at most this often: no announcement war.
+/// A sighting of a second holder is answered by an announcement not sooner than this after the last
+/// one, each time twice as long while the sightings go on: no announcement war,
 pub const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// up to this.
+pub const ANNOUNCE_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// Whoever is seen with the peer's address is asked for a greeting at most this often.
+pub const ASK_HOLDER_EVERY: Duration = Duration::from_secs(2);
 
 /// A box that yielded the peer's address to its owner asks this often whether the owner still answers,
 pub const PROBE_EVERY: Duration = Duration::from_secs(30);
 
 /// and takes the address again when nobody was seen for this long.
 pub const YIELD_FOR: Duration = Duration::from_secs(100);
+
+/// A box that was not well counts as well again once it has been so for this long without a break,
+pub const WELL_AFTER: Duration = Duration::from_secs(2);
+
+/// and twice as long with each relapse, up to this (a default of [`crate::Config`]).
+pub const WELL_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// A relapse is one that comes sooner than this after the last recovery.
+pub const HEALTH_MEMORY: Duration = Duration::from_secs(600);
+
+/// The witness answers each question; without an answer for this long it vouches for nothing.
+pub const WITNESS_SILENT: Duration = Duration::from_secs(1);
+
+/// A box asks the witness this often, and so tells it that it lives.
+pub const WITNESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Once the witness has said that a silent peer lives, that is believed for this long after its last
+/// word: a lossy way to the witness must not move addresses.
+pub const WITNESS_HOLD: Duration = Duration::from_secs(3);
+
+/// Longest sealed message to or from a witness, bytes.
+pub const WITNESS_BYTES_MAX: usize = 128;
+
+/// How many of the newest heartbeats a path's loss is counted over.
+pub const LOSS_WINDOW: u32 = 128;
 
 /// Boot ids of the peer that never come back. A replay must name this box's present boot, so the list
 /// only has to outlast one run of this program.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::beat::Listener;
 use crate::limits::{CROSSOVER_SETTLE, LAN_ONLY_SETTLE};
-use crate::{Failover, Output, Path, Side, words};
+use crate::{EventKind, Failover, Output, Path, Side, Standing, words};
 
 /// The present choice.
 #[derive(Default)]
@@ -35,8 +35,16 @@ impl Failover {
             self.link.over_lan = over_lan;
             self.view.link_moves(now);
             self.emit(Output::Link(self.link.path()));
-            self.event(what, why);
+            self.event(EventKind::LinkMoved, what, why);
         }
+    }
+
+    /// Whether a session may come about. A box that writes nothing could not join, and would be left
+    /// behind again at once.
+    #[must_use]
+    pub fn may_join(&self) -> bool {
+        let both_write = self.health.stores() && self.peer.stores();
+        both_write || self.view.standing == Standing::Both
     }
 
     fn choose(&mut self, now: Instant) -> bool {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::beat::{Beat, Echo, Facts, PathSet};
-use crate::limits::{PATH_SILENT, RETIRED_BOOTS_MAX};
+use crate::limits::{LOSS_WINDOW, PATH_SILENT, RETIRED_BOOTS_MAX};
 use crate::{Path, Side, Standing};
 
 /// The other box as it was last heard.
@@ -31,11 +31,42 @@ pub struct PathState {
     pub heard_at: Option<Instant>,
     /// Heard without a break since then.
     pub heard_since: Option<Instant>,
-    pub round_trip_ms: Option<u64>,
+    /// µs, smoothed over some eight heartbeats.
+    pub round_trip_us: Option<u64>,
     sequence: u64,
-    sent_ms: u64,
-    /// This box's clock when it was heard, ms.
-    heard_ms: u64,
+    sent_us: u64,
+    /// This box's clock when it was heard, µs.
+    heard_us: u64,
+    /// Which of the newest sequences came in on this path: bit 0 is `sequence` itself.
+    came: u128,
+    /// How many sequences `came` speaks of.
+    counted: u32,
+}
+
+impl PathState {
+    fn came(&mut self, sequence: u64) {
+        let newer = u32::try_from(sequence - self.sequence).unwrap_or(u32::MAX);
+        // The first one of a boot: what was sent before this box listened is not lost.
+        let newer = if self.counted == 0 { 1 } else { newer };
+        self.came = self.came.checked_shl(newer).unwrap_or(0) | 1;
+        self.counted = self.counted.saturating_add(newer).min(LOSS_WINDOW);
+        self.sequence = sequence;
+    }
+
+    /// Overtaken on its way: it says nothing new, but it is not lost.
+    fn came_late(&mut self, sequence: u64) {
+        let behind = self.sequence - sequence;
+        if behind < u64::from(self.counted) {
+            self.came |= 1 << behind;
+        }
+    }
+
+    fn echoed(&mut self, round_trip_us: u64) {
+        self.round_trip_us = Some(match self.round_trip_us {
+            Some(known) => known - known / 8 + round_trip_us / 8,
+            None => round_trip_us,
+        });
+    }
 }
 
 /// What a heartbeat turned out to be.
@@ -65,7 +96,7 @@ impl Peer {
     pub(crate) fn hear(
         &mut self,
         now: Instant,
-        now_ms: u64,
+        now_us: u64,
         path: Path,
         beat: &Beat,
         dead_after: Duration,
@@ -83,17 +114,18 @@ impl Peer {
         }
         let state = &mut self.paths[path as usize];
         if beat.sequence <= state.sequence {
+            state.came_late(beat.sequence);
             return Heard::Nothing;
         }
+        state.came(beat.sequence);
         if state.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= PATH_SILENT) {
             state.heard_since = Some(now);
         }
-        state.sequence = beat.sequence;
-        state.sent_ms = beat.sent_ms;
+        state.sent_us = beat.sent_us;
         state.heard_at = Some(now);
-        state.heard_ms = now_ms;
+        state.heard_us = now_us;
         if let Some(echo) = beat.echo {
-            state.round_trip_ms = Some(now_ms.saturating_sub(echo.sent_ms + echo.held_ms));
+            state.echoed(now_us.saturating_sub(echo.sent_us.saturating_add(echo.held_us)));
         }
         if beat.sequence > self.facts_sequence {
             self.facts_sequence = beat.sequence;
@@ -112,12 +144,12 @@ impl Peer {
         self.facts_sequence = 0;
         self.unhealthy_since = None;
         for state in &mut self.paths {
-            state.sequence = 0;
+            (state.sequence, state.came, state.counted) = (0, 0, 0);
         }
     }
 
     fn take_facts(&mut self, now: Instant, facts: &Facts) {
-        if facts.healthy {
+        if facts.stores {
             self.unhealthy_since = None;
         } else if self.unhealthy_since.is_none() {
             self.unhealthy_since = Some(now);
@@ -156,7 +188,7 @@ impl Peer {
         self.facts.as_ref().map_or(Standing::Outside, |facts| facts.standing)
     }
 
-    /// It has called itself unhealthy for that long.
+    /// It has said for that long that it takes nothing that is replicated to it.
     #[must_use]
     pub fn unhealthy_for(&self, now: Instant) -> Option<Duration> {
         self.unhealthy_since.map(|since| now.saturating_duration_since(since))
@@ -200,10 +232,30 @@ impl Peer {
         }
     }
 
-    pub(crate) fn echo(&self, path: Path, now_ms: u64) -> Option<Echo> {
+    pub(crate) fn echo(&self, path: Path, now_us: u64) -> Option<Echo> {
         let state = &self.paths[path as usize];
         state.heard_at?;
-        Some(Echo { sent_ms: state.sent_ms, held_ms: now_ms.saturating_sub(state.heard_ms) })
+        Some(Echo { sent_us: state.sent_us, held_us: now_us.saturating_sub(state.heard_us) })
+    }
+
+    /// Of the newest [`LOSS_WINDOW`] heartbeats that the peer sent on this path so many of 100 did not
+    /// come in; `None` before the first. What the other paths brought tells what is missing here.
+    #[must_use]
+    pub fn loss_percent(&self, path: Path) -> Option<u32> {
+        let state = &self.paths[path as usize];
+        // The newest ones may be on their way.
+        let behind = self.facts_sequence.saturating_sub(state.sequence).saturating_sub(2);
+        let behind = u32::try_from(behind).unwrap_or(u32::MAX);
+        let counted = state.counted.saturating_add(behind).min(LOSS_WINDOW);
+        let came = if behind >= LOSS_WINDOW { 0 } else { state.came << behind };
+        let missing = counted - came.count_ones().min(counted);
+        (state.counted > 0).then(|| missing * 100 / counted)
+    }
+
+    /// It takes what is replicated to it, by its last word.
+    #[must_use]
+    pub fn stores(&self) -> bool {
+        self.facts.as_ref().is_none_or(|facts| facts.stores)
     }
 
     /// This box stood still: the time of the pause did not pass for what it waits for.

@@ -1,4 +1,5 @@
-//! Whether clients can reach this box: the LAN port's carrier, and the gateway where there is one.
+//! Whether clients can reach this box: the LAN port's carrier, and the gateway where there is one. Where
+//! the gateway does not answer, a witness that does stands for it; its silence means nothing.
 //!
 //! The settled answer is slow to fall (both boxes lose a switch at nearly the same time, and then no
 //! address shall move) and slower to rise (a box that comes back listens first).
@@ -12,6 +13,8 @@ pub struct Reach {
     has_gateway: bool,
     carrier_lost: Option<Instant>,
     gateway_lost: Option<Instant>,
+    /// The witness answers: whatever the gateway does, somebody beyond this box is there.
+    vouched: bool,
     /// Since when both are there; `None` while one is missing.
     good_since: Option<Instant>,
     settled: bool,
@@ -23,6 +26,7 @@ impl Reach {
             has_gateway,
             carrier_lost: None,
             gateway_lost: None,
+            vouched: false,
             good_since: None,
             settled: true,
         }
@@ -38,7 +42,11 @@ impl Reach {
         }
     }
 
-    pub(crate) fn advance(&mut self, now: Instant) {
+    pub(crate) fn advance(&mut self, now: Instant, vouched: bool) {
+        if self.vouched && !vouched {
+            self.gateway_lost = self.gateway_lost.map(|_| now);
+        }
+        self.vouched = vouched;
         if self.now() {
             let since = *self.good_since.get_or_insert(now);
             self.settled |= now.saturating_duration_since(since) >= REACHABLE_SETTLE;
@@ -49,7 +57,7 @@ impl Reach {
             since.is_some_and(|since| now.saturating_duration_since(since) >= settle)
         };
         if past(self.carrier_lost, CARRIER_LOST_SETTLE)
-            || past(self.gateway_lost, GATEWAY_LOST_SETTLE)
+            || (!vouched && past(self.gateway_lost, GATEWAY_LOST_SETTLE))
         {
             self.settled = false;
         }
@@ -58,7 +66,7 @@ impl Reach {
     /// At this very moment.
     #[must_use]
     pub fn now(&self) -> bool {
-        self.carrier_lost.is_none() && self.gateway_lost.is_none()
+        self.carrier_lost.is_none() && (self.gateway_lost.is_none() || self.vouched)
     }
 
     /// What decides about this box's own address. The peer is told no as soon as [`Reach::now`] says

@@ -12,12 +12,21 @@ use crate::{AlarmKind, Failover, Holds, Output, Path, Standing, words};
 pub struct Report {
     pub standing: Standing,
     pub since: Instant,
+    /// Clients are served as they should be.
     pub healthy: bool,
+    /// Why not; empty when healthy.
     pub trouble: String,
     pub reachable: bool,
     pub willing: bool,
+    pub maintenance: bool,
+    /// It takes its own address back only when its owner says so.
+    pub waits_for_give_back: bool,
+    /// Whether the witness answers; `None` without one.
+    pub witness: Option<bool>,
     pub holds: Holds,
     pub link: Path,
+    /// A session of the link may come about.
+    pub may_join: bool,
     pub peer: PeerReport,
 }
 
@@ -39,7 +48,10 @@ pub struct PathReport {
     /// Heartbeats come in now.
     pub up: bool,
     pub carrier: bool,
-    pub round_trip_ms: Option<u64>,
+    /// µs, smoothed; the last known one when the path is down.
+    pub round_trip_us: Option<u64>,
+    /// Of the last [`crate::limits::LOSS_WINDOW`] heartbeats of the peer.
+    pub loss_percent: Option<u32>,
 }
 
 impl Failover {
@@ -48,12 +60,16 @@ impl Failover {
         Report {
             standing: self.view.standing,
             since: self.view.since,
-            healthy: self.view.healthy,
-            trouble: self.view.trouble.clone(),
+            healthy: self.health.well(),
+            trouble: self.health.trouble().to_owned(),
             reachable: self.reach.settled(),
-            willing: self.view.willing,
+            willing: self.rest.willing(),
+            maintenance: self.rest.maintenance,
+            waits_for_give_back: self.rest.waits(),
+            witness: self.config.has_witness.then(|| self.witness.answers(now)),
             holds: self.addresses.held,
             link: self.link.path(),
+            may_join: self.may_join(),
             peer: PeerReport {
                 seen: self.seen(now),
                 heard_at: self.peer.heard_at(),
@@ -62,7 +78,8 @@ impl Failover {
                     path,
                     up: self.peer.heard_on(path, now),
                     carrier: !self.peer.path(path).carrier_down,
-                    round_trip_ms: self.peer.path(path).round_trip_ms,
+                    round_trip_us: self.peer.path(path).round_trip_us,
+                    loss_percent: self.peer.loss_percent(path),
                 }),
             },
         }
@@ -99,22 +116,30 @@ impl Failover {
     }
 
     fn active_alarms(&self, now: Instant) -> BTreeSet<AlarmKind> {
-        let known = self.peer.facts().is_some();
         let silent = self.peer.silent(now, self.config.dead_after);
-        // A dead peer is one alarm, not one for each cable; a plug that is out is said in any case.
+        let facts = self.peer.facts();
+        let goodbye = facts.is_some_and(|facts| facts.goodbye);
+        let unwell = facts.is_some_and(|facts| !facts.healthy);
+        // A dead peer is one alarm, not one for each cable: a cable is missed when another one works. A
+        // plug that is out is said in any case.
+        let heard = |path: &Path| self.peer.heard_on(*path, now);
         let quiet = |path| {
-            let unheard = known && !silent && !self.peer.heard_on(path, now);
-            unheard || self.peer.path(path).carrier_down
+            let unheard = !heard(&path) && Path::ALL.iter().any(heard);
+            (unheard && !goodbye) || self.peer.path(path).carrier_down
         };
         [
             (AlarmKind::OneCopy, self.view.standing == Standing::Alone),
-            (AlarmKind::PeerSilent, known && silent),
-            (AlarmKind::PeerUnhealthy, self.seen(now) == Seen::Unhealthy),
+            (AlarmKind::PeerSilent, facts.is_some() && silent && !goodbye),
+            (AlarmKind::PeerStopped, goodbye),
+            (AlarmKind::PeerUnhealthy, unwell && !silent && !goodbye),
             (AlarmKind::CrossoverDown, quiet(Path::Crossover)),
             (AlarmKind::LanPathDown, quiet(Path::Lan)),
             (AlarmKind::SerialDown, self.config.has_serial && quiet(Path::Serial)),
             (AlarmKind::Unreachable, !self.reach.settled()),
-            (AlarmKind::Unhealthy, !self.view.healthy),
+            (AlarmKind::Unhealthy, !self.health.well()),
+            (AlarmKind::Maintenance, self.rest.maintenance),
+            (AlarmKind::Resting, self.rest.waits()),
+            (AlarmKind::WitnessSilent, self.config.has_witness && !self.witness.answers(now)),
             (AlarmKind::SecondHolder, self.addresses.contested(now)),
             (AlarmKind::Outside, self.view.standing == Standing::Outside),
         ]

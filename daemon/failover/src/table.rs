@@ -8,13 +8,18 @@
 //! |---|---|---|
 //! | peer silent on every path, gateway reachable | alone, both addresses | `dead_after` since its last heartbeat |
 //! | peer silent on every path, gateway or LAN carrier gone | alone, own address only | `dead_after` |
+//! | likewise, but the witness answers | as if the gateway did | |
+//! | peer silent on every path, the witness hears it hold its own address | alone, own address only | `dead_after` |
+//! | likewise, then the witness hears it no more | the peer's address, too | `WITNESS_HOLD` |
 //! | crossover cut, another path up | nothing but the link moves to the LAN | carrier loss: at once; else 400 ms |
 //! | crossover heard again | the link moves back | 5 s without a break |
 //! | LAN port dead here, peer reachable | the peer takes this box's address, view stays both | 200 ms + one heartbeat |
 //! | gateway gone here, peer reachable | likewise | 2 s + one heartbeat |
 //! | gateway gone for both | nothing | |
 //! | reachable again | own address comes back | 1 s |
-//! | peer heard, calls itself unhealthy | claim, peer consents, alone, both addresses | 200 ms + one round of heartbeats |
+//! | peer heard, calls itself ill | claim, peer consents, alone, both addresses | 200 ms + one round of heartbeats |
+//! | peer heard, limping: it writes, but clients are better off here | take its address, view stays both | one heartbeat |
+//! | both limping | each keeps what it has | |
 //! | peer heard, its syncs stuck | likewise | `commit_wait` + one round |
 //! | peer heard, session lost and not back | likewise, the better box | `session_wait` + one round |
 //! | peer's program restarted | likewise | its first heartbeat + one round |
@@ -23,8 +28,11 @@
 //! | start, nobody heard | alone, if the store may serve | `cold_start_wait` |
 //! | start again after this box was alone, nobody heard | alone | 5 s |
 //! | start, both heard, no session comes about | one of them alone, side a rather than b | `cold_start_wait` + one round |
-//! | this box unhealthy | no address | at once |
+//! | this box not well, the other one well | no address | at once |
+//! | this box well again | as before | 2 s, twice as long with each relapse |
 //! | owner of the peer's address answers at it | yield the address | at once; asked again each 30 s |
+//! | this box in maintenance | no address, no view of its own, whatever happens | at once |
+//! | give-back by hand, and the peer holds this box's address | as after a handover, until the owner's word or the peer's end | |
 //! | this box stood still | listen; addresses off when it was ⅔ of `dead_after` or more | 100 ms |
 
 use crate::{Standing, Why};
@@ -34,11 +42,13 @@ use crate::{Standing, Why};
 pub enum Seen {
     /// Nothing on any path for `dead_after`, or never anything.
     Silent,
+    /// Nothing on any path, but the witness hears that it holds its own address.
+    Elsewhere,
     /// It said goodbye.
     Stopped,
     /// Heard, in no view.
     Outside,
-    /// Heard, calls itself unhealthy.
+    /// Heard, ill by its own word: it takes nothing that is replicated to it.
     Unhealthy,
     /// Heard, in `both`, its syncs make no progress.
     Stuck,
@@ -64,7 +74,8 @@ pub enum ViewStep {
 /// One row of the first table. `None` and an empty list mean: whatever it is.
 pub struct ViewRow {
     pub me: &'static [Standing],
-    /// This box is healthy; from outside a view also: its store is open and may serve.
+    /// This box is not ill and not in maintenance; from outside a view also: its store is open and may
+    /// serve.
     pub able: Option<bool>,
     pub peer: &'static [Seen],
     /// Nobody was heard to serve for `cold_start_wait`, or the admin said so.
@@ -75,28 +86,42 @@ pub struct ViewRow {
 /// This box, for its addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Me {
-    /// In no view, or unhealthy.
+    /// In no view.
     Out,
-    /// In a view and healthy, but clients cannot reach it.
+    /// In a view, in maintenance.
+    Maintained,
+    /// In a view, but clients cannot reach it.
     Cut,
-    /// Handed over.
-    Resting,
+    /// In a view and reached, but not well, or it does not want its address: it was handed over, or waits
+    /// for its owner's word.
+    Less,
     Fit,
 }
 
-/// The peer, for the addresses.
+/// The peer, for the addresses. In the same kind of view the two are compared: see [`worth`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beside {
     /// Silent or stopped, and this box is alone.
     Gone,
-    /// Heard, but in no view or unhealthy, and this box is alone.
+    /// Silent, but the witness hears that it holds its own address; this box is alone.
+    Elsewhere,
+    /// Heard, but in no view or ill, and this box is alone.
     Useless,
     /// The view is changing: the two do not say the same yet.
     Between,
-    /// In the same kind of view, but clients cannot reach it, or it handed over.
-    Unfit,
-    /// In the same kind of view and able to serve.
-    Fit,
+    /// In the same kind of view, and clients are worse off there.
+    Worse,
+    Equal,
+    /// Clients are better off there.
+    Better,
+}
+
+/// How well clients are served by a box that is in a view: the higher the better. `able`: clients reach it,
+/// it is not ill and not in maintenance. Both boxes come to the same numbers, so an address has one
+/// holder: its owner, unless the other one is better.
+#[must_use]
+pub fn worth(able: bool, well: bool, willing: bool) -> u8 {
+    if able { 1 + 2 * u8::from(well) + u8::from(willing) } else { 0 }
 }
 
 /// What to do about one address.
@@ -128,6 +153,7 @@ pub static VIEW: &[ViewRow] = &[
     row(&[Standing::Alone], None, &[], None, ViewStep::Stay),
     row(&[Standing::Both], None, &[Seen::Both], None, ViewStep::Stay),
     row(&[Standing::Both], None, &[Seen::Silent], None, ViewStep::GoAlone(Why::PeerDead)),
+    row(&[Standing::Both], None, &[Seen::Elsewhere], None, ViewStep::GoAlone(Why::PeerElsewhere)),
     row(&[Standing::Both], None, &[Seen::Stopped], None, ViewStep::GoAlone(Why::PeerStopped)),
     row(&[Standing::Both], None, &[Seen::Outside], None, ViewStep::Claim(Why::PeerRestarted)),
     row(&[Standing::Both], None, &[Seen::Unhealthy], None, ViewStep::Claim(Why::PeerUnhealthy)),
@@ -148,25 +174,45 @@ pub static VIEW: &[ViewRow] = &[
 /// Which addresses.
 pub static ADDRESSES: &[AddressRow] = &[
     own(&[Me::Out], &[], Want::Release, "this box is not in service"),
-    own(&[Me::Cut], &[Beside::Fit], Want::Release, "clients reach the other box and not this one"),
-    own(&[Me::Resting], &[Beside::Fit], Want::Release, "it is handed over to the other box"),
-    own(&[Me::Cut, Me::Resting], &[Beside::Between], Want::Keep, ""),
+    own(&[Me::Maintained], &[Beside::Better], Want::Release, "this box is in maintenance"),
+    own(&[Me::Maintained], &[], Want::Keep, ""),
+    own(
+        &[Me::Cut],
+        &[Beside::Better],
+        Want::Release,
+        "clients reach the other box and not this one",
+    ),
+    own(
+        &[],
+        &[Beside::Better],
+        Want::Release,
+        "it is handed over to the other box, or that one serves better",
+    ),
+    own(&[Me::Cut], &[Beside::Between], Want::Keep, ""),
+    own(&[Me::Less], &[Beside::Between, Beside::Elsewhere], Want::Keep, ""),
     own(&[], &[], Want::Hold, "this box is in service"),
     peers(&[Me::Out], &[], None, Want::Release, "this box is not in service"),
     peers(&[Me::Cut], &[], None, Want::Release, "clients cannot reach this box"),
     peers(&[], &[], Some(true), Want::Release, "its owner answers at it"),
+    peers(&[], &[Beside::Elsewhere], None, Want::Release, "the witness hears the other box serve"),
+    peers(
+        &[],
+        &[Beside::Equal, Beside::Better],
+        None,
+        Want::Release,
+        "the other box is back in service",
+    ),
+    peers(&[Me::Maintained], &[], None, Want::Keep, ""),
     peers(&[], &[Beside::Gone], None, Want::Hold, "the other box is gone"),
     peers(&[], &[Beside::Useless], None, Want::Hold, "the other box is not in service"),
     peers(&[], &[Beside::Between], None, Want::Keep, ""),
-    peers(&[], &[Beside::Fit], None, Want::Release, "the other box is back in service"),
     peers(
-        &[Me::Fit],
-        &[Beside::Unfit],
+        &[],
+        &[Beside::Worse],
         None,
         Want::Hold,
-        "clients cannot reach the other box, or it handed over",
+        "clients cannot reach the other box, it is not well, or it handed over",
     ),
-    peers(&[Me::Resting], &[Beside::Unfit], None, Want::Keep, ""),
 ];
 
 /// The first row of [`VIEW`] that fits.
@@ -200,9 +246,13 @@ pub fn address_row(own: bool, me: Me, peer: Beside, yielded: bool) -> &'static A
 pub(crate) fn why_text(why: Why) -> &'static str {
     match why {
         Why::PeerDead => "nothing was heard of the other box on any cable",
+        Why::PeerElsewhere => {
+            "nothing was heard of the other box on any cable, but the witness hears it: the boxes are \
+             cut off from each other"
+        }
         Why::PeerStopped => "the other box was shut down in order",
         Why::PeerRestarted => "the other box has restarted",
-        Why::PeerUnhealthy => "the other box says that it cannot serve",
+        Why::PeerUnhealthy => "the other box says that it writes nothing any more",
         Why::SyncsStuck => "the other box does not write to its disk any more",
         Why::NoSession => "the two boxes hear each other, but no link between them comes about",
         Why::ColdStart => "nobody was serving, and the wait for the other box is over",

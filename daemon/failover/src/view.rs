@@ -13,16 +13,13 @@ use std::time::{Duration, Instant};
 use crate::beat::ClaimTold;
 use crate::limits::{ALONE_AGAIN, CLAIM_DEFER, HEALTH_SETTLE, JOIN_SETTLE, RESTART_WAIT};
 use crate::table::{Seen, ViewStep, view_step};
-use crate::{Admin, Failover, Output, ReplicaState, Side, Standing, Why, words};
+use crate::{Admin, EventKind, Failover, Output, ReplicaState, Side, Standing, Why, words};
 
 /// Everything that decides the view.
 pub(crate) struct ViewState {
     pub standing: Standing,
     pub since: Instant,
     pub replica: ReplicaState,
-    pub healthy: bool,
-    pub trouble: String,
-    pub willing: bool,
     pub goodbye: bool,
     pub store_may_serve: bool,
     /// The log's last view is this box's own `alone`.
@@ -45,6 +42,8 @@ pub(crate) struct ViewState {
     nobody_since: Instant,
     claim_wanted: Option<Instant>,
     claims: u64,
+    /// This box is alone because it took the peer for dead.
+    pub thought_dead: bool,
 }
 
 /// The consent this box asks for.
@@ -63,9 +62,6 @@ impl ViewState {
             standing: Standing::Outside,
             since: now,
             replica: ReplicaState::Starting,
-            healthy: true,
-            trouble: String::new(),
-            willing: true,
             goodbye: false,
             store_may_serve: false,
             was_alone: false,
@@ -83,6 +79,7 @@ impl ViewState {
             nobody_since: now,
             claim_wanted: None,
             claims: 0,
+            thought_dead: false,
         }
     }
 
@@ -128,6 +125,7 @@ impl ViewState {
         self.stuck_since = None;
         self.forced = false;
         self.nobody_since = now;
+        self.thought_dead = false;
     }
 
     /// `replica` will leave a session or a view at our word: until it says so, its reports are old.
@@ -137,18 +135,6 @@ impl ViewState {
 }
 
 impl Failover {
-    pub(crate) fn own_health(&mut self, ok: bool, reason: String) {
-        if self.view.healthy != ok {
-            if ok {
-                self.event("This box can serve again", "its own checks pass");
-            } else {
-                self.event("This box cannot serve", reason.clone());
-            }
-        }
-        self.view.healthy = ok;
-        self.view.trouble = if ok { String::new() } else { reason };
-    }
-
     pub(crate) fn replica_is(&mut self, now: Instant, state: ReplicaState) {
         let view = &mut self.view;
         view.replica = state;
@@ -157,7 +143,7 @@ impl Failover {
                 if view.standing != Standing::Both {
                     view.set(now, Standing::Both);
                     view.peer_followed = false;
-                    self.event("Both boxes are in service", words::JOINED);
+                    self.event(EventKind::Both, "Both boxes are in service", words::JOINED);
                 } else if view.session_lost.take().is_some() {
                     view.peer_followed = false;
                     view.since = now;
@@ -184,18 +170,17 @@ impl Failover {
     pub(crate) fn admin(&mut self, now: Instant, wish: Admin) {
         match wish {
             Admin::Handover => {
-                self.view.willing = false;
+                self.rest.hand_over();
                 self.addresses.handover_since = Some(now);
-                self.event("This box hands its address to the other one", words::ADMIN);
+                let what = "This box hands its address to the other one";
+                self.event(EventKind::Handover, what, words::ADMIN);
             }
-            Admin::GiveBack => {
-                self.view.willing = true;
-                self.addresses.handover_since = None;
-                self.event("This box takes its own address back", words::ADMIN);
-            }
+            Admin::GiveBack => self.give_back(),
+            Admin::BeginMaintenance => self.maintain(now, true),
+            Admin::EndMaintenance => self.maintain(now, false),
             Admin::Goodbye => {
                 self.view.goodbye = true;
-                self.step_back(now, "This box stops", words::ADMIN);
+                self.step_back(now, EventKind::Stop, "This box stops", words::ADMIN);
             }
             Admin::ServeAlone => self.view.forced = true,
         }
@@ -206,7 +191,8 @@ impl Failover {
         self.view.first_may_serve = false;
         self.view.was_alone = false;
         if self.view.standing == Standing::Alone && !self.view.store_may_serve {
-            self.step_back(now, words::LEFT_BEHIND, words::PEER_HAS_MAIL);
+            let (what, why) = (words::LEFT_BEHIND, words::PEER_HAS_MAIL);
+            self.step_back(now, EventKind::StepBack, what, why);
         }
     }
 
@@ -226,7 +212,8 @@ impl Failover {
         }
         self.consider_their_claim(now);
         let seen = self.seen(now);
-        if matches!(seen, Seen::Both | Seen::Alone | Seen::NoLink | Seen::Stuck) {
+        let serves = [Seen::Both, Seen::Alone, Seen::NoLink, Seen::Stuck, Seen::Elsewhere];
+        if serves.contains(&seen) {
             self.view.nobody_since = now;
         }
         if self.view.yields.is_some() {
@@ -242,7 +229,9 @@ impl Failover {
         }
         match step {
             ViewStep::GoAlone(why) => self.go_alone(now, why),
-            ViewStep::StepBack => self.step_back(now, words::LEFT_BEHIND, words::PEER_ALONE),
+            ViewStep::StepBack => {
+                self.step_back(now, EventKind::StepBack, words::LEFT_BEHIND, words::PEER_ALONE);
+            }
             ViewStep::Stay | ViewStep::Claim(_) => {}
         }
         self.remind_replica(now);
@@ -253,7 +242,11 @@ impl Failover {
         let in_both = self.view.standing == Standing::Both;
         // The session of the link may come up before the first heartbeat: silence counts from then on.
         let just_joined = in_both && !self.past(self.view.since, self.config.dead_after, now);
-        let unheard = if just_joined { Seen::Both } else { Seen::Silent };
+        let unheard = match just_joined {
+            true => Seen::Both,
+            false if self.witness.elsewhere() => Seen::Elsewhere,
+            false => Seen::Silent,
+        };
         let Some(facts) = self.peer.facts() else { return unheard };
         if facts.goodbye {
             return Seen::Stopped;
@@ -291,7 +284,8 @@ impl Failover {
         let view = &self.view;
         let may = view.store_may_serve || view.first_may_serve || view.forced || view.was_alone;
         let outside_ok = view.replica != ReplicaState::Starting && may;
-        view.healthy && (view.standing != Standing::Outside || outside_ok)
+        let fit = self.health.stores() && !self.rest.maintenance;
+        fit && (view.standing != Standing::Outside || outside_ok)
     }
 
     fn waited(&self, now: Instant) -> bool {
@@ -326,7 +320,7 @@ impl Failover {
         if self.view.yields == Some(theirs.number) {
             return;
         }
-        let serves_alone = self.view.standing == Standing::Alone && self.view.healthy;
+        let serves_alone = self.view.standing == Standing::Alone && self.health.stores();
         let knows_more = self.view.store_may_serve && theirs.rank < RANK_JOINED;
         let outranked = self.view.claim.as_ref().is_none_or(|own| own.told.rank < theirs.rank);
         if serves_alone || knows_more || !outranked {
@@ -337,7 +331,7 @@ impl Failover {
         if self.view.standing == Standing::Outside {
             self.view.nobody_since = now;
         } else {
-            self.step_back(now, words::YIELDED, words::PEER_CLAIMS);
+            self.step_back(now, EventKind::StepBack, words::YIELDED, words::PEER_CLAIMS);
         }
     }
 
@@ -362,7 +356,7 @@ impl Failover {
 
     fn rank(&self) -> u8 {
         let was_in_both = self.view.standing == Standing::Both;
-        let serves = self.reach.settled() && self.view.willing;
+        let serves = self.reach.settled() && self.rest.willing();
         let joined = RANK_JOINED * u8::from(self.view.store_may_serve);
         joined
             + 4 * u8::from(was_in_both)
@@ -376,15 +370,16 @@ impl Failover {
         self.view.set(now, Standing::Alone);
         self.view.yields = None;
         self.view.alone_told = now;
+        self.view.thought_dead = why == Why::PeerDead;
         self.emit(Output::GoAlone { why });
-        self.event("This box goes on alone", why.text());
+        self.event(EventKind::Alone, "This box goes on alone", why.text());
     }
 
-    fn step_back(&mut self, now: Instant, what: &str, why: &str) {
+    fn step_back(&mut self, now: Instant, kind: EventKind, what: &str, why: &str) {
         self.view.expect_end();
         self.view.set(now, Standing::Outside);
         self.emit(Output::EndSession);
-        self.event(what, why);
+        self.event(kind, what, why);
     }
 
     /// A survivor whose join broke off goes on alone as a new episode; `replica` waits for the word.

@@ -59,6 +59,7 @@ enum Kind {
     LanPort(Side),
     Gateway(Side),
     Ill(Side),
+    Limping(Side),
     Stuck(Side),
 }
 
@@ -68,6 +69,7 @@ impl Run {
         for b in &mut world.boxes {
             b.config.cold_start_wait = std::time::Duration::from_secs(4);
             b.config.has_gateway = seed.is_multiple_of(2);
+            b.config.well_after_max = std::time::Duration::from_secs(4);
             b.config.has_serial = seed.is_multiple_of(3);
         }
         let first = if world.random.below(2) == 0 { Side::A } else { Side::B };
@@ -141,7 +143,7 @@ impl Run {
         let random = &mut self.world.random;
         let side = if random.below(2) == 0 { Side::A } else { Side::B };
         let path = Path::ALL[random.below(3) as usize];
-        let kind = match random.below(9) {
+        let kind = match random.below(10) {
             0 => Kind::Crash(side),
             1 => Kind::Pause(side),
             2 => Kind::Cut(path),
@@ -150,6 +152,7 @@ impl Run {
             5 => Kind::LanPort(side),
             6 => Kind::Gateway(side),
             7 => Kind::Ill(side),
+            8 => Kind::Limping(side),
             _ => Kind::Stuck(side),
         };
         let until_ms = self.world.now_ms + 20 + random.below(8_000);
@@ -207,6 +210,8 @@ impl Run {
             Kind::LanPort(side) => world.plug(side, Path::Lan, !on),
             Kind::Gateway(side) => world.input(side, Input::Gateway { reachable: !on }),
             Kind::Ill(side) => world.health(side, !on),
+            Kind::Limping(side) if on => world.limp(side),
+            Kind::Limping(side) => world.health(side, true),
             Kind::Stuck(side) => {
                 world.input(side, Input::Syncs { waiting: on, synced: until_ms });
             }
@@ -217,7 +222,9 @@ impl Run {
     fn say_again(&mut self, side: Side) {
         for fault in self.faults.clone() {
             match fault.kind {
-                Kind::LanPort(s) | Kind::Gateway(s) | Kind::Ill(s) if s == side => {
+                Kind::LanPort(s) | Kind::Gateway(s) | Kind::Ill(s) | Kind::Limping(s)
+                    if s == side =>
+                {
                     self.set(fault.kind, true, fault.until_ms);
                 }
                 _ => {}
@@ -285,7 +292,7 @@ fn involves(one: Kind, other: Kind) -> bool {
     };
     let side = |kind| match kind {
         Kind::Crash(side) | Kind::Pause(side) => Some(side),
-        Kind::Ill(side) | Kind::Stuck(side) => Some(side),
+        Kind::Ill(side) | Kind::Limping(side) | Kind::Stuck(side) => Some(side),
         _ => None,
     };
     (path(one).is_some() && path(one) == path(other))

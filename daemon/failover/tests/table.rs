@@ -1,11 +1,14 @@
 //! Every row of both tables decides something, and the tables say what DESIGN §6 says.
 
-use failover::table::{ADDRESSES, Beside, Me, Seen, VIEW, ViewStep, Want, address_row, view_step};
+use failover::table::{
+    ADDRESSES, Beside, Me, Seen, VIEW, ViewStep, Want, address_row, view_step, worth,
+};
 use failover::{Standing, Why};
 
 const STANDINGS: [Standing; 3] = [Standing::Outside, Standing::Both, Standing::Alone];
-const SEEN: [Seen; 8] = [
+const SEEN: [Seen; 9] = [
     Seen::Silent,
+    Seen::Elsewhere,
     Seen::Stopped,
     Seen::Outside,
     Seen::Unhealthy,
@@ -14,9 +17,16 @@ const SEEN: [Seen; 8] = [
     Seen::Both,
     Seen::Alone,
 ];
-const ME: [Me; 4] = [Me::Out, Me::Cut, Me::Resting, Me::Fit];
-const BESIDE: [Beside; 5] =
-    [Beside::Gone, Beside::Useless, Beside::Between, Beside::Unfit, Beside::Fit];
+const ME: [Me; 5] = [Me::Out, Me::Maintained, Me::Cut, Me::Less, Me::Fit];
+const BESIDE: [Beside; 7] = [
+    Beside::Gone,
+    Beside::Elsewhere,
+    Beside::Useless,
+    Beside::Between,
+    Beside::Worse,
+    Beside::Equal,
+    Beside::Better,
+];
 
 #[test]
 fn every_row_of_the_view_table_is_the_first_that_fits_something() {
@@ -70,6 +80,7 @@ fn what_is_decided_about_the_view() {
         // A peer that is dead or off.
         (Both, true, Seen::Silent, false, ViewStep::GoAlone(Why::PeerDead)),
         (Both, true, Seen::Stopped, false, ViewStep::GoAlone(Why::PeerStopped)),
+        (Both, true, Seen::Elsewhere, false, ViewStep::GoAlone(Why::PeerElsewhere)),
         // An ill box does not go alone: nothing would get better.
         (Both, false, Seen::Silent, false, ViewStep::Stay),
         (Outside, false, Seen::Silent, true, ViewStep::Stay),
@@ -86,6 +97,7 @@ fn what_is_decided_about_the_view() {
         (Outside, true, Seen::Silent, true, ViewStep::GoAlone(Why::ColdStart)),
         (Outside, true, Seen::Outside, true, ViewStep::Claim(Why::ColdStart)),
         (Outside, true, Seen::Unhealthy, true, ViewStep::Claim(Why::ColdStart)),
+        (Outside, true, Seen::Elsewhere, true, ViewStep::Stay),
         (Outside, true, Seen::Alone, true, ViewStep::Stay),
         (Outside, true, Seen::Both, true, ViewStep::Stay),
     ];
@@ -109,24 +121,75 @@ fn what_is_decided_about_the_view() {
 fn what_is_decided_about_the_addresses() {
     use Want::{Hold, Keep, Release};
     let rows = [
-        ("normal", Me::Fit, Beside::Fit, Hold, Release),
+        ("normal", Me::Fit, Beside::Equal, Hold, Release),
         ("peer dead, clients reach this box", Me::Fit, Beside::Gone, Hold, Hold),
         ("isolated", Me::Cut, Beside::Gone, Hold, Release),
-        ("own LAN port dead", Me::Cut, Beside::Fit, Release, Release),
-        ("the peer's LAN port dead", Me::Fit, Beside::Unfit, Hold, Hold),
-        ("no gateway for either", Me::Cut, Beside::Unfit, Hold, Release),
-        ("peer unhealthy, in no view, starting", Me::Fit, Beside::Useless, Hold, Hold),
-        ("this box in no view, or unhealthy", Me::Out, Beside::Fit, Release, Release),
+        ("isolated, the peer no use", Me::Cut, Beside::Useless, Hold, Release),
+        ("own LAN port dead", Me::Cut, Beside::Better, Release, Release),
+        ("the peer's LAN port dead", Me::Fit, Beside::Worse, Hold, Hold),
+        ("no gateway for either", Me::Cut, Beside::Equal, Hold, Release),
+        ("no gateway for either, the peer in maintenance", Me::Cut, Beside::Worse, Hold, Release),
+        ("the view is changing, cut off", Me::Cut, Beside::Between, Keep, Release),
+        ("cut off from each other, no gateway", Me::Cut, Beside::Elsewhere, Hold, Release),
+        ("peer ill, in no view, starting", Me::Fit, Beside::Useless, Hold, Hold),
+        ("the peer limps, or handed over", Me::Fit, Beside::Worse, Hold, Hold),
         ("the view is changing", Me::Fit, Beside::Between, Hold, Keep),
-        ("handed over", Me::Resting, Beside::Fit, Release, Release),
-        ("the peer handed over", Me::Fit, Beside::Unfit, Hold, Hold),
-        ("handed over, then the peer dies", Me::Resting, Beside::Gone, Hold, Hold),
-        ("both handed over", Me::Resting, Beside::Unfit, Hold, Keep),
+        ("cut off from each other, both serve", Me::Fit, Beside::Elsewhere, Hold, Release),
+        ("this box in no view", Me::Out, Beside::Equal, Release, Release),
+        ("limping, or handed over", Me::Less, Beside::Better, Release, Release),
+        ("both are", Me::Less, Beside::Equal, Hold, Release),
+        ("handed over, then the peer limps", Me::Less, Beside::Worse, Hold, Hold),
+        ("likewise, then the peer dies", Me::Less, Beside::Gone, Hold, Hold),
+        ("likewise, then the peer starts again", Me::Less, Beside::Useless, Hold, Hold),
+        ("likewise, the view is changing", Me::Less, Beside::Between, Keep, Keep),
+        ("likewise, then cut off from each other", Me::Less, Beside::Elsewhere, Keep, Release),
+        ("maintenance", Me::Maintained, Beside::Better, Release, Release),
+        ("maintenance, then the peer dies", Me::Maintained, Beside::Gone, Keep, Keep),
+        ("maintenance, then the peer starts again", Me::Maintained, Beside::Useless, Keep, Keep),
+        ("maintenance of both", Me::Maintained, Beside::Equal, Keep, Release),
+        ("maintenance, the view is changing", Me::Maintained, Beside::Between, Keep, Keep),
+        ("maintenance, the peer elsewhere", Me::Maintained, Beside::Elsewhere, Keep, Release),
     ];
     for (case, me, peer, own, theirs) in rows {
         assert_eq!(address_row(true, me, peer, false).then, own, "own address: {case}");
         assert_eq!(address_row(false, me, peer, false).then, theirs, "the peer's: {case}");
         assert_eq!(address_row(false, me, peer, true).then, Release, "yielded: {case}");
         assert_eq!(address_row(true, me, peer, true).then, own, "yielded, own address: {case}");
+    }
+}
+
+/// Whatever the two boxes are, once each knows it of the other and both are in the same kind of view, an
+/// address has one holder, and none only when its owner is in maintenance and the other one cannot.
+#[test]
+fn each_address_has_one_holder_whatever_the_two_boxes_are() {
+    #[derive(Clone, Copy, Debug)]
+    struct Condition(bool, bool, bool, bool);
+    let me = |c: Condition| match c {
+        Condition(_, _, _, true) => Me::Maintained,
+        Condition(false, ..) => Me::Cut,
+        Condition(true, true, true, _) => Me::Fit,
+        Condition(true, ..) => Me::Less,
+    };
+    let worth = |c: Condition| worth(c.0 && !c.3, c.1, c.2);
+    let all =
+        || (0..16).map(|bits| Condition(bits & 1 > 0, bits & 2 > 0, bits & 4 > 0, bits & 8 > 0));
+    for owner in all() {
+        for other in all() {
+            let beside = |of: Condition, by: Condition| match worth(of).cmp(&worth(by)) {
+                std::cmp::Ordering::Less => Beside::Worse,
+                std::cmp::Ordering::Equal => Beside::Equal,
+                std::cmp::Ordering::Greater => Beside::Better,
+            };
+            let own = address_row(true, me(owner), beside(other, owner), false).then;
+            let theirs = address_row(false, me(other), beside(owner, other), false).then;
+            let case = format!("owner {owner:?}, other {other:?}");
+            match (own, theirs) {
+                (Want::Hold, Want::Release) | (Want::Release, Want::Hold) => {}
+                (Want::Keep, Want::Release) => {
+                    assert!(owner.3 && (other.3 || !other.0), "{case}");
+                }
+                other => panic!("{case}: {other:?}"),
+            }
+        }
     }
 }

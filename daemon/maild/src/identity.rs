@@ -6,6 +6,7 @@
 //! | `peer.pin` | SHA-256 of the peer's certificate, in hex, from the first session on |
 //! | `joined` | exists once this disk has been in the view `both` |
 //! | `alone` | exists while this box's last view is `alone` |
+//! | `maintenance` | exists while this box is in maintenance |
 //! | `copying` | exists while this disk, which never joined, is filled by a peer whose disk did |
 
 use std::fs;
@@ -34,8 +35,7 @@ impl Identity {
             Some(pair) => pair,
             None => make(directory)?,
         };
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"twinpost pair token");
-        let secret = salt.extract(pair_token.as_bytes());
+        let secret = pair_secret(pair_token);
         Ok(Identity { directory: directory.to_owned(), certificate, key, secret })
     }
 
@@ -47,12 +47,7 @@ impl Identity {
     /// A key of 32 bytes that both boxes derive from the pair's token, one for each purpose.
     #[must_use]
     pub fn shared_key(&self, purpose: &str) -> [u8; 32] {
-        let mut out = [0; 32];
-        self.secret
-            .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
-            .and_then(|okm| okm.fill(&mut out))
-            .expect("HKDF-SHA256 gives 32 bytes");
-        out
+        expand(&self.secret, purpose)
     }
 
     /// Proves to the peer, in one TLS session only, that this side knows the pair's token.
@@ -104,6 +99,25 @@ impl Identity {
         self.directory.join("alone").exists()
     }
 
+    #[must_use]
+    pub fn is_in_maintenance(&self) -> bool {
+        self.directory.join("maintenance").exists()
+    }
+
+    /// # Errors
+    /// When the mark cannot be written or removed.
+    pub fn mark_maintenance(&self, on: bool) -> Result<()> {
+        let mark = self.directory.join("maintenance");
+        match on {
+            true => write(&mark, b"", 0o644),
+            false if mark.exists() => {
+                fs::remove_file(&mark)?;
+                Ok(fs::File::open(&self.directory)?.sync_all()?)
+            }
+            false => Ok(()),
+        }
+    }
+
     /// May this box serve alone after a start? Once it has joined; before that the first of a pair may,
     /// and a box that did so already, but none that knows of a peer with the pair's mail.
     #[must_use]
@@ -148,6 +162,26 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// [`Identity::shared_key`] for somebody who has the pair's token and is none of its boxes.
+#[must_use]
+pub fn shared_key(pair_token: &str, purpose: &str) -> [u8; 32] {
+    expand(&pair_secret(pair_token), purpose)
+}
+
+fn pair_secret(pair_token: &str) -> hkdf::Prk {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"twinpost pair token");
+    salt.extract(pair_token.as_bytes())
+}
+
+fn expand(secret: &hkdf::Prk, purpose: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    secret
+        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut out))
+        .expect("HKDF-SHA256 gives 32 bytes");
+    out
 }
 
 type Pair = (CertificateDer<'static>, Vec<u8>);

@@ -1,6 +1,6 @@
 //! The ports that clients use, and what answers on each.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::ask::Target;
 use crate::closing::Closings;
 use crate::drive::{Stream, drive, start_tls};
 
@@ -57,6 +58,19 @@ impl Port {
         }
     }
 
+    /// For people.
+    fn name(self) -> &'static str {
+        match self {
+            Port::Smtp => "SMTP",
+            Port::Submission => "submission",
+            Port::Submissions => "submission over TLS",
+            Port::Imap => "IMAP",
+            Port::Imaps => "IMAP over TLS",
+            Port::Pop3 => "POP3",
+            Port::Pop3s => "POP3 over TLS",
+        }
+    }
+
     fn tls_first(self) -> bool {
         matches!(self, Port::Submissions | Port::Imaps | Port::Pop3s)
     }
@@ -77,6 +91,26 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Where this box itself reaches a port.
+    #[must_use]
+    pub fn reached_at(self, port: u16) -> SocketAddr {
+        let mut address = self.of(port);
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        address
+    }
+}
+
+/// What is open, for whoever wants to know whether it answers.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    pub targets: Vec<Target>,
+    /// Places for clients that are free.
+    pub slots: Arc<Semaphore>,
+}
+
 #[derive(Clone)]
 pub struct Listeners {
     pub handle: Handle,
@@ -90,7 +124,7 @@ impl Listeners {
     ///
     /// # Errors
     /// Which port cannot be bound.
-    pub async fn start(self, place: Place) -> Result<()> {
+    pub async fn start(self, place: Place) -> Result<Listening> {
         let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         for port in Port::ALL {
             let address = place.of(port.number());
@@ -99,7 +133,13 @@ impl Listeners {
                 .with_context(|| format!("listening on {address} for {port:?}"))?;
             tokio::spawn(self.clone().accept_for_ever(port, listener, slots.clone()));
         }
-        Ok(())
+        let target = |port: Port| Target {
+            name: port.name(),
+            address: place.reached_at(port.number()),
+            tls_first: port.tls_first(),
+            speaks_first: true,
+        };
+        Ok(Listening { targets: Port::ALL.map(target).to_vec(), slots })
     }
 
     async fn accept_for_ever(self, port: Port, listener: TcpListener, slots: Arc<Semaphore>) {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use control::{Decoder, FromInit, FromMaild, Program, ToInit, ToMaild, encode};
+use failover::Admin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
+use crate::metrics;
 use crate::status::Statuses;
 
 /// How often PID 1 hears that the loop turns.
@@ -48,15 +50,33 @@ async fn answer(mut stream: UnixStream, statuses: &Statuses) -> Result<()> {
         }
         decoder.push(&buffer[..length]);
         while let Some(question) = decoder.next::<ToMaild>()? {
-            let answer = match question {
-                ToMaild::Status => FromMaild::Status(Box::new(statuses.status())),
-                ToMaild::Digest => match statuses.digest().await {
-                    Ok(digest) => FromMaild::Digest(digest),
-                    Err(error) => FromMaild::Failed { reason: error.to_string() },
-                },
-            };
+            let answer = reply(question, statuses).await;
             stream.write_all(&encode(&answer)?).await?;
         }
+    }
+}
+
+async fn reply(question: ToMaild, statuses: &Statuses) -> FromMaild {
+    let wish = match question {
+        ToMaild::Status => return FromMaild::Status(Box::new(statuses.status())),
+        ToMaild::Digest => {
+            return match statuses.digest().await {
+                Ok(digest) => FromMaild::Digest(digest),
+                Err(error) => FromMaild::Failed { reason: error.to_string() },
+            };
+        }
+        ToMaild::Events { newest } => {
+            return FromMaild::Events { events: statuses.events.newest(usize::from(newest)) };
+        }
+        ToMaild::Metrics => return FromMaild::Metrics { text: metrics::text(statuses) },
+        ToMaild::Handover => Admin::Handover,
+        ToMaild::GiveBack => Admin::GiveBack,
+        ToMaild::Maintenance { on: true } => Admin::BeginMaintenance,
+        ToMaild::Maintenance { on: false } => Admin::EndMaintenance,
+    };
+    match statuses.wishes.ask(wish).await {
+        Ok(()) => FromMaild::Done,
+        Err(reason) => FromMaild::Failed { reason },
     }
 }
 

@@ -2,19 +2,26 @@
 //!
 //! `main` puts the parts together; each part is a file. Start reading at [`run`].
 
+mod ask;
 mod bootstrap;
 mod closing;
 mod drive;
+mod events;
 mod guard;
+mod health;
+mod holder;
 mod identity;
 mod link;
 mod listen;
 mod local;
+mod marks;
+mod metrics;
 mod panel;
 mod ports;
 mod status;
 mod tls;
 mod watch;
+mod witness;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -25,8 +32,11 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use closing::Closings;
 use control::Site;
+use events::Events;
+use health::Checks;
 use identity::Identity;
 use listen::{Listeners, Place};
+use marks::Marks;
 use node::Handle;
 use ports::real::LINK_PORT;
 use status::Statuses;
@@ -34,7 +44,7 @@ use tls::{ClientTls, PairCertificate};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio::time::timeout;
-use watch::{Seen, Stop, WatchParts};
+use watch::{Seen, Stop, WatchParts, Wishes};
 
 /// The firmware's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -92,6 +102,11 @@ impl Args {
 }
 
 fn main() -> Result<()> {
+    // A program of its own, for a host that is none of the pair's.
+    if std::env::args().nth(1).as_deref() == Some("witness") {
+        log();
+        return witness::main(std::env::args().skip(1));
+    }
     let args = Args::parse();
     log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -139,18 +154,30 @@ async fn run(args: Args) -> Result<()> {
     let (stop_watch, stop) = channel::channel(Stop::No);
     let (handed_over_send, mut handed_over) = channel::channel(false);
     let link_peer = start_link(&args, &node, &identity).await?;
-    let watch = WatchParts {
+    let events = Arc::new(Events::open(&args.data)?);
+    let (wishes, wished) = Wishes::channel();
+    let (listening_send, listening) = channel::channel(None);
+    let parts = watch::Parts {
         site: site.clone(),
         local: args.link.zip(args.peer),
         first_may_serve: blank && may_serve_alone,
         data: args.data.clone(),
         node: node.clone(),
         identity: identity.clone(),
+        marks: Marks::start(identity.clone())?,
         link_peer,
         seen: seen.clone(),
         handed_over: handed_over_send,
         closings: closings.clone(),
+        events: events.clone(),
     };
+    let checks = Checks {
+        node: node.clone(),
+        data: args.data.clone(),
+        listening,
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let watch = WatchParts { parts, wishes: wished, checks };
     let (watch, names) = watch.start(stop).await?;
     let statuses = Arc::new(Statuses {
         site: site.clone(),
@@ -160,6 +187,8 @@ async fn run(args: Args) -> Result<()> {
         port_names: names,
         started: Instant::now(),
         alone: Default::default(),
+        events,
+        wishes,
     });
     let follow = statuses.clone();
     tokio::spawn(async move { follow.follow_view().await });
@@ -175,8 +204,10 @@ async fn run(args: Args) -> Result<()> {
         tls: tls.clone(),
         closings: closings.clone(),
     };
-    listeners.start(place).await?;
+    let mut open = listeners.start(place).await?;
     panel::start(place, tls, statuses.clone(), identity.shared_key("panel")).await?;
+    open.targets.push(panel::target(place));
+    listening_send.send_replace(Some(open));
     let questions = statuses.clone();
     let socket = args.socket.clone();
     tokio::spawn(async move {

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use web_ui::status::LogPosition;
 use web_ui::{Account, Answer, BoxStatus, Cable, CableKind, OneCopy, Operations, View};
 
+use crate::ask::Target;
 use crate::bootstrap::ADMIN_PASSWORD;
 use crate::drive::start_tls;
 use crate::listen::Place;
@@ -50,6 +51,13 @@ pub async fn start(
     let router = web_ui::router(Arc::new(Panel { statuses }), secret);
     tokio::spawn(accept_for_ever(listener, tls, router));
     Ok(())
+}
+
+/// For whoever wants to know whether the panel answers.
+#[must_use]
+pub fn target(place: Place) -> Target {
+    let address = place.reached_at(HTTPS);
+    Target { name: "the panel", address, tls_first: true, speaks_first: false }
 }
 
 async fn accept_for_ever(listener: TcpListener, tls: Arc<ServerConfig>, router: Router) {
@@ -253,7 +261,7 @@ impl Panel {
                         Path::Serial => return None,
                     },
                     up: path.up,
-                    round_trip_ms: path.round_trip_ms.map(|ms| ms as f64),
+                    round_trip_ms: path.round_trip_us.map(|us| us as f64 / 1000.0),
                     carries_link: in_session && report.link == path.path,
                 })
             })

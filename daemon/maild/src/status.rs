@@ -13,9 +13,10 @@ use failover::Side;
 use node::Handle;
 use replica::Mode;
 
+use crate::events::Events;
 use crate::identity::hex;
 use crate::ports::real::control_side;
-use crate::watch::{Seen, path_name};
+use crate::watch::{Seen, Wishes, path_name};
 
 pub struct Statuses {
     pub site: Arc<Site>,
@@ -27,6 +28,8 @@ pub struct Statuses {
     pub started: Instant,
     /// Since when there is one copy only, and how many messages there were then.
     pub alone: Mutex<Option<(u64, u64)>>,
+    pub events: Arc<Events>,
+    pub wishes: Wishes,
 }
 
 impl Statuses {
@@ -63,6 +66,9 @@ impl Statuses {
             uptime_s: self.started.elapsed().as_secs(),
             memory_bytes: linux::host::resident_bytes(),
             disk_free_bytes: linux::host::room(&self.data).map_or(0, |room| room.free_bytes),
+            maintenance: report.as_ref().is_some_and(|r| r.maintenance),
+            waits_for_give_back: report.as_ref().is_some_and(|r| !r.willing && !r.maintenance),
+            witness: report.as_ref().and_then(|r| r.witness),
         }
     }
 
@@ -145,6 +151,11 @@ impl Statuses {
         if let Some((ip, mac)) = conflicts.first_key_value() {
             return conflict(*ip, *mac);
         }
+        if report.as_ref().is_some_and(|report| report.maintenance) {
+            return "in maintenance: this box holds a copy of everything and answers at no address \
+                    until you end that"
+                .into();
+        }
         match self.view() {
             View::Starting => "starting",
             View::Waiting => "waiting for the other box: no mail is shown or taken until then",
@@ -170,6 +181,9 @@ impl Statuses {
                 carrier: path.carrier,
                 heard_ms: path.up.then(|| ms_since(report.peer.heard_at)),
                 carries_session: in_session && report.link == path.path,
+                up: path.up,
+                round_trip_us: path.round_trip_us,
+                loss_percent: path.loss_percent,
             })
             .collect()
     }

@@ -10,26 +10,30 @@ use anyhow::{Context, Result};
 use control::Site;
 use control::site::Own;
 use failover::beat::Key;
-use failover::{Admin, Beat, Failover, Input, Output, Path, ReplicaState, Report, Side};
+use failover::{Admin, AlarmKind, Beat, Failover, Input, Output, Path, ReplicaState, Report, Side};
 use linux::Mac;
 use node::Handle;
 use replica::Mode;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
 
 use crate::closing::Closings;
+use crate::events::Events;
 use crate::guard;
+use crate::health::Checks;
+use crate::holder::{self, Holder};
 use crate::identity::Identity;
+use crate::marks::Marks;
 use crate::ports::loopback::{Local, LoopbackPorts};
 use crate::ports::real::{OwnAddresses, RealPorts};
-use crate::ports::{Events, PortEvent, Ports};
+use crate::ports::{self, PortEvent, Ports};
+use crate::witness;
 
 /// Of the failover thread: above every ordinary one, below the guard.
 const PRIORITY: u8 = 5;
-/// How often health and sync progress are looked at.
-const PULSE: Duration = Duration::from_millis(100);
-/// The node's loop must go round within this time.
-const LOOP_TIMEOUT: Duration = Duration::from_millis(400);
+/// What the tasks beside the loop have to say.
+const TOLD_MAX: usize = 64;
+/// Wishes of the owner that wait.
+const WISHES_MAX: usize = 16;
 
 /// The sessions on an address that moves get this long to hear it, while it is still on the port.
 const TELL_CLIENTS: Duration = Duration::from_millis(20);
@@ -42,6 +46,34 @@ pub struct Seen {
     pub own: Mutex<Option<watch::Receiver<OwnAddresses>>>,
     /// Addresses that should be this box's and that another machine has.
     pub conflicts: Mutex<BTreeMap<IpAddr, Mac>>,
+    /// In words, by kind.
+    pub alarms: Mutex<BTreeMap<AlarmKind, String>>,
+}
+
+/// A wish of the owner, and where the answer goes.
+type Wish = (Admin, oneshot::Sender<Result<(), String>>);
+
+/// Hands wishes in; cheap to clone.
+#[derive(Clone)]
+pub struct Wishes(mpsc::Sender<Wish>);
+
+impl Wishes {
+    #[must_use]
+    pub fn channel() -> (Wishes, mpsc::Receiver<Wish>) {
+        let (send, receive) = mpsc::channel(WISHES_MAX);
+        (Wishes(send), receive)
+    }
+
+    /// Returns when the wish was taken; that it is fulfilled shows in the status.
+    ///
+    /// # Errors
+    /// Why not, for the owner.
+    pub async fn ask(&self, wish: Admin) -> Result<(), String> {
+        let stopping = || "this box is stopping".to_owned();
+        let (send, answer) = oneshot::channel();
+        self.0.send((wish, send)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
 }
 
 /// How far an orderly stop is.
@@ -54,8 +86,15 @@ pub enum Stop {
     Goodbye,
 }
 
-/// What the loop works with.
+/// What the thread is started with.
 pub struct WatchParts {
+    pub parts: Parts,
+    pub wishes: mpsc::Receiver<Wish>,
+    pub checks: Checks,
+}
+
+/// What the loop works with.
+pub struct Parts {
     pub site: Arc<Site>,
     /// Two processes on one machine: this one's place and the other's.
     pub local: Option<(SocketAddr, SocketAddr)>,
@@ -65,11 +104,13 @@ pub struct WatchParts {
     pub data: PathBuf,
     pub node: Handle,
     pub identity: Arc<Identity>,
+    pub marks: Marks,
     pub link_peer: watch::Sender<Option<SocketAddr>>,
     pub seen: Arc<Seen>,
     /// Becomes true when the peer serves this box's address, or nobody can.
     pub handed_over: watch::Sender<bool>,
     pub closings: Closings,
+    pub events: Arc<Events>,
 }
 
 /// The failover thread, and the names of the ports as [`Path::ALL`] has them.
@@ -99,8 +140,8 @@ impl WatchParts {
 
     async fn run(self, started: oneshot::Sender<Result<[String; 3]>>, stop: watch::Receiver<Stop>) {
         let pulse = guard::Pulse::default();
-        let opened = self.open_ports().await.and_then(|(ports, events)| {
-            let dead_after = Duration::from_millis(self.site.timing.dead_after_ms);
+        let opened = self.parts.open_ports().await.and_then(|(ports, events)| {
+            let dead_after = Duration::from_millis(self.parts.site.timing.dead_after_ms);
             ports.guard(pulse.clone(), dead_after)?;
             Ok((ports, events))
         });
@@ -109,20 +150,31 @@ impl WatchParts {
                 let names = Path::ALL.map(|path| ports.name(path));
                 // Whoever asked waits for it.
                 let _ = started.send(Ok(names));
+                let boot = Handle::new_id() as u64;
+                let (told_send, told) = mpsc::channel(TOLD_MAX);
+                tokio::spawn(self.checks.run(told_send.clone()));
+                if let Some(asking) = self.parts.witness() {
+                    tokio::spawn(asking.run(told_send.clone()));
+                }
                 let watch = Watch {
-                    failover: failover(&self.site, self.first_may_serve),
-                    key: Key::new(self.identity.shared_key("heartbeat")),
+                    failover: Failover::new(self.parts.config(), Instant::now(), boot),
+                    key: Key::new(self.parts.identity.shared_key("heartbeat")),
                     ports,
                     pulse,
-                    parts: self,
+                    told: told_send,
+                    holders: [None; 2],
+                    stopping: false,
+                    parts: self.parts,
                 };
-                watch.run(events, stop).await;
+                watch.run(events, told, self.wishes, stop).await;
             }
             Err(error) => drop(started.send(Err(error))),
         }
     }
+}
 
-    async fn open_ports(&self) -> Result<(Ports, Events)> {
+impl Parts {
+    async fn open_ports(&self) -> Result<(Ports, ports::Events)> {
         if let Some((link, peer)) = self.local {
             let (ports, events) = LoopbackPorts::open(Local { link }, Local { link: peer }).await?;
             return Ok((Ports::Loopback(ports), events));
@@ -132,45 +184,76 @@ impl WatchParts {
         *self.seen.own.lock().expect("no holder panics") = Some(ports.own_addresses());
         Ok((Ports::Real(ports), events))
     }
-}
 
-fn failover(site: &Site, first_may_serve: bool) -> Failover {
-    let side = match site.side {
-        control::Side::A => Side::A,
-        control::Side::B => Side::B,
-    };
-    let mut config = failover::Config::new(side);
-    config.dead_after = Duration::from_millis(site.timing.dead_after_ms);
-    config.commit_wait = config.dead_after;
-    config.cold_start_wait = Duration::from_millis(site.timing.cold_start_wait_ms);
-    config.first_boot_may_serve = first_may_serve;
-    // An address that comes by itself brings its gateway; until then the carrier stands for it.
-    config.has_gateway = !site.lan.gateways.is_empty()
-        || [site.lan.ipv4, site.lan.ipv6].contains(&Some(Own::Automatic));
-    config.has_serial = site.serial.is_some();
-    Failover::new(config, Instant::now(), Handle::new_id() as u64)
+    fn side(&self) -> Side {
+        match self.site.side {
+            control::Side::A => Side::A,
+            control::Side::B => Side::B,
+        }
+    }
+
+    fn witness(&self) -> Option<witness::Asking> {
+        Some(witness::Asking {
+            witness: self.site.failover.witness?,
+            side: self.side(),
+            key: Key::new(self.identity.shared_key(witness::PURPOSE)),
+            seen: self.seen.clone(),
+        })
+    }
+
+    fn config(&self) -> failover::Config {
+        let site = &self.site;
+        let mut config = failover::Config::new(self.side());
+        config.dead_after = Duration::from_millis(site.timing.dead_after_ms);
+        config.commit_wait = config.dead_after;
+        config.cold_start_wait = Duration::from_millis(site.timing.cold_start_wait_ms);
+        config.first_boot_may_serve = self.first_may_serve;
+        // An address that comes by itself brings its gateway; until then the carrier stands for it.
+        config.has_gateway = !site.lan.gateways.is_empty()
+            || [site.lan.ipv4, site.lan.ipv6].contains(&Some(Own::Automatic));
+        config.has_serial = site.serial.is_some();
+        config.has_witness = site.failover.witness.is_some();
+        config.give_back_by_hand = site.failover.give_back_by_hand;
+        config.maintenance = self.identity.is_in_maintenance();
+        config
+    }
 }
 
 struct Watch {
-    parts: WatchParts,
+    parts: Parts,
     failover: Failover,
     ports: Ports,
     key: Key,
     /// Tells the guard that this loop turns.
     pulse: guard::Pulse,
+    /// Where the tasks beside the loop put what they found out.
+    told: mpsc::Sender<Input>,
+    /// Who was last seen with each service address.
+    holders: [Option<(IpAddr, Mac)>; 2],
+    stopping: bool,
 }
 
-/// What the loop is told besides what the ports bring.
-enum Pulse {
-    Health { ok: bool, reason: String },
-    Syncs { waiting: bool, synced: u64 },
+/// What woke the loop.
+enum Woken {
+    Port(PortEvent),
+    View,
+    Told(Input),
+    Wish(Wish),
+    Tick,
+    Stop(Stop),
+    /// Nobody is left who could want anything.
+    Over,
 }
 
 impl Watch {
     /// Runs until told to stop: hands the address over first, says goodbye at the end.
-    async fn run(mut self, mut events: Events, mut stop: watch::Receiver<Stop>) {
-        let (pulse_send, mut pulses) = mpsc::channel(16);
-        tokio::spawn(pulse(self.parts.node.clone(), pulse_send));
+    async fn run(
+        mut self,
+        mut events: ports::Events,
+        mut told: mpsc::Receiver<Input>,
+        mut wishes: mpsc::Receiver<Wish>,
+        mut stop: watch::Receiver<Stop>,
+    ) {
         let mut modes = self.parts.node.modes();
         modes.mark_changed();
         let mut progress = self.parts.node.progress();
@@ -180,44 +263,39 @@ impl Watch {
             self.feed(Input::StoreWasAlone).await;
         }
         loop {
-            let deadline = self.failover.deadline().map(Into::into);
-            let input = tokio::select! {
+            let deadline = self.failover.deadline();
+            let woken = tokio::select! {
                 biased;
-                event = events.recv() => match event {
-                    Some(event) => self.translate(event),
-                    None => return,
-                },
-                changed = modes.changed() => match changed {
-                    Ok(()) => {
-                        self.mark_view();
-                        Some(Input::Replica(self.replica_state()))
-                    }
-                    Err(_) => return,
-                },
-                Some(pulse) = pulses.recv() => Some(match pulse {
-                    Pulse::Health { ok, reason } => Input::Health { ok, reason },
-                    Pulse::Syncs { waiting, synced } => Input::Syncs { waiting, synced },
-                }),
-                () = until(deadline) => Some(Input::Tick),
-                changed = stop.changed() => match (changed, *stop.borrow_and_update()) {
-                    (Ok(()), Stop::No) => None,
-                    (Ok(()), Stop::HandOver) => Some(Input::Admin(Admin::Handover)),
-                    (Ok(()), Stop::Goodbye) | (Err(_), _) => break,
+                Some(event) = events.recv() => Woken::Port(event),
+                changed = modes.changed() => changed.map_or(Woken::Over, |()| Woken::View),
+                Some(input) = told.recv() => Woken::Told(input),
+                Some(wish) = wishes.recv() => Woken::Wish(wish),
+                () = until(deadline.map(Into::into)) => Woken::Tick,
+                changed = stop.changed() => match changed {
+                    Ok(()) => Woken::Stop(*stop.borrow_and_update()),
+                    Err(_) => Woken::Over,
                 },
             };
-            if let Some(input) = input {
-                self.feed(input).await;
+            if deadline.is_some_and(|at| Instant::now() >= at) {
+                self.read_what_is_pending(&mut events).await;
             }
-            // A session makes `joining` of `no session` without a change of the view.
-            let now = self.parts.node.progress();
-            if progress.may_serve_alone && !now.may_serve_alone {
-                self.feed(Input::PeerHasTheMail).await;
+            match woken {
+                Woken::Port(event) => self.port(event).await,
+                Woken::View => {
+                    self.mark_view();
+                    self.feed(Input::Replica(self.replica_state())).await;
+                }
+                Woken::Told(input) => self.feed(input).await,
+                Woken::Wish(wish) => self.fulfil(wish).await,
+                Woken::Tick => self.feed(Input::Tick).await,
+                Woken::Stop(Stop::No) => {}
+                Woken::Stop(Stop::HandOver) => {
+                    self.stopping = true;
+                    self.feed(Input::Admin(Admin::Handover)).await;
+                }
+                Woken::Stop(Stop::Goodbye) | Woken::Over => break,
             }
-            if now.in_session != progress.in_session || now.blank != progress.blank {
-                self.feed(Input::StoreMayServe(!now.blank)).await;
-                self.feed(Input::Replica(self.replica_state())).await;
-            }
-            progress = now;
+            progress = self.follow(progress).await;
         }
         self.feed(Input::Admin(Admin::Goodbye)).await;
         for side in failover::Side::BOTH {
@@ -225,19 +303,41 @@ impl Watch {
         }
     }
 
-    fn mark_view(&self) {
-        let both = match self.parts.node.mode() {
-            Mode::Both => true,
-            Mode::Alone => false,
-            Mode::Starting | Mode::Waiting => return,
-        };
-        if let Err(error) = self.parts.identity.mark_view(both) {
-            tracing::warn!(%error, "marking which view this box is in");
+    /// When time has passed, the peer may have been silent, or this box may have stood still. What its
+    /// sockets hold comes first, and of that the heartbeats: nothing is decided on old news.
+    async fn read_what_is_pending(&mut self, events: &mut ports::Events) {
+        let pending = pending(events).await;
+        let (beats, others): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|event| matches!(event, PortEvent::Beat { .. }));
+        for event in beats.into_iter().chain(others) {
+            self.port(event).await;
         }
     }
 
-    fn translate(&self, event: PortEvent) -> Option<Input> {
-        Some(match event {
+    /// What the node tells by its progress only: a session makes `joining` of `no session` without a
+    /// change of the view.
+    async fn follow(&mut self, before: node::Progress) -> node::Progress {
+        let now = self.parts.node.progress();
+        if before.may_serve_alone && !now.may_serve_alone {
+            self.feed(Input::PeerHasTheMail).await;
+        }
+        if now.in_session != before.in_session || now.blank != before.blank {
+            self.feed(Input::StoreMayServe(!now.blank)).await;
+            self.feed(Input::Replica(self.replica_state())).await;
+        }
+        now
+    }
+
+    fn mark_view(&self) {
+        match self.parts.node.mode() {
+            Mode::Both => self.parts.marks.view(true),
+            Mode::Alone => self.parts.marks.view(false),
+            Mode::Starting | Mode::Waiting => {}
+        }
+    }
+
+    async fn port(&mut self, event: PortEvent) {
+        let input = match event {
             PortEvent::Beat { path, bytes, from } => match Beat::open(&bytes, &self.key) {
                 Ok(beat) => {
                     if let Some(from) = from {
@@ -245,27 +345,17 @@ impl Watch {
                     }
                     Input::Heartbeat { path, beat }
                 }
-                Err(error) => {
-                    tracing::debug!(?path, %error, "no heartbeat");
-                    return None;
-                }
+                Err(error) => return tracing::debug!(?path, %error, "no heartbeat"),
             },
             PortEvent::Carrier { path, up } => Input::Carrier { path, up },
             PortEvent::Gateway { reachable } => Input::Gateway { reachable },
-            PortEvent::Conflict { ip, holder } => {
-                self.conflict(ip, holder);
-                return None;
-            }
-            // The peer's announcement of an address that was just given to it is no second holder.
+            PortEvent::Conflict { ip, holder } => return self.conflict(ip, holder),
             PortEvent::SecondHolder { address, ip, mac } => {
-                tracing::debug!(%ip, %mac, "a service address elsewhere");
-                let report = self.failover.report(Instant::now());
-                if !report.holds.has(address) {
-                    return None;
-                }
-                Input::SecondHolder { address, owner_answers: false }
+                self.holders[address as usize] = Some((ip, mac));
+                Input::SecondHolder { address }
             }
-        })
+        };
+        self.feed(input).await;
     }
 
     /// An alarm, but no reason to stop: the pair goes on with the addresses that it has.
@@ -294,6 +384,15 @@ impl Watch {
         }
     }
 
+    async fn fulfil(&mut self, (wish, answer): Wish) {
+        let may = self.failover.may(Instant::now(), wish);
+        if may.is_ok() {
+            self.feed(Input::Admin(wish)).await;
+        }
+        // Whoever asked may have gone.
+        let _ = answer.send(may.map_err(str::to_owned));
+    }
+
     async fn feed(&mut self, input: Input) {
         let now = Instant::now();
         self.pulse.beat();
@@ -303,6 +402,7 @@ impl Watch {
         }
         let report = self.failover.report(now);
         let address = self.ports.peer_address(report.link, self.failover.peer_listener());
+        let address = address.filter(|_| report.may_join);
         self.parts.link_peer.send_if_modified(|known| {
             let changed = *known != address;
             *known = address;
@@ -335,8 +435,8 @@ impl Watch {
             }
             Output::Announce(side) => self.ports.announce(side),
             Output::Probe(side) => self.ports.probe(side),
+            Output::AskHolder(side) => self.ask_holder(side),
             Output::GoAlone { why } => {
-                tracing::info!(why = why.text(), "this box goes on alone");
                 let _ = self.parts.node.go_alone(why == failover::Why::Admin).await;
             }
             Output::EndSession => {
@@ -346,42 +446,56 @@ impl Watch {
             Output::Link(path) => tracing::info!(?path, "the link's path"),
             Output::HandedOver { peer_serves } => {
                 tracing::info!(peer_serves, "the handover ended");
-                self.parts.handed_over.send_replace(true);
+                if self.stopping {
+                    self.parts.handed_over.send_replace(true);
+                }
             }
-            Output::Alarm { kind, raised, text } => {
-                tracing::warn!(?kind, raised, %text, "alarm");
+            Output::Maintenance(on) => self.parts.marks.maintenance(on),
+            Output::Alarm { kind, raised, text } => self.alarm(kind, raised, text),
+            Output::Event { kind, what, why } => {
+                tracing::info!("{what}: {why}");
+                self.parts.events.report(kind.name(), &what, &why);
             }
-            Output::Event { what, why } => tracing::info!("{what}: {why}"),
         }
+    }
+
+    fn alarm(&self, kind: AlarmKind, raised: bool, text: String) {
+        tracing::warn!(?kind, raised, %text, "alarm");
+        self.parts.events.report(if raised { "alarm" } else { "alarm_over" }, &text, "");
+        let mut alarms = self.parts.seen.alarms.lock().expect("no holder panics");
+        if raised {
+            alarms.insert(kind, text);
+        } else {
+            alarms.remove(&kind);
+        }
+    }
+
+    /// Asks beside the loop.
+    fn ask_holder(&self, address: Side) {
+        let Some((ip, mac)) = self.holders[address as usize] else { return };
+        let Some(here) = self.ports.here(ip.is_ipv6()) else { return };
+        let held = self.failover.report(Instant::now()).holds.has(address);
+        let told = self.told.clone();
+        tokio::spawn(async move {
+            let answers = holder::greets(here, Holder { ip, mac, held }).await;
+            tracing::info!(%ip, %mac, answers, "another holder was asked for a greeting");
+            // The loop may have ended.
+            let _ = told.send(Input::HolderAnswered { address, answers }).await;
+        });
     }
 }
 
-/// Looks at the node's health and its peer's syncs, and says so.
-async fn pulse(node: Handle, send: mpsc::Sender<Pulse>) {
-    let mut interval = tokio::time::interval(PULSE);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last = None;
-    loop {
-        interval.tick().await;
-        let reason = match timeout(LOOP_TIMEOUT, node.tick()).await {
-            Ok(Ok(())) => String::new(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the mail store does not answer".to_owned(),
-        };
-        if last.as_ref() != Some(&reason) {
-            last = Some(reason.clone());
-            let health = Pulse::Health { ok: reason.is_empty(), reason };
-            if send.send(health).await.is_err() {
-                return;
-            }
-        }
-        let progress = node.progress();
-        let waiting = progress.wishes_waiting > 0 && progress.peer_lacks.is_some_and(|n| n > 0);
-        let syncs = Pulse::Syncs { waiting, synced: progress.peer_synced };
-        if send.send(syncs).await.is_err() {
-            return;
-        }
+/// Everything that the sockets hold at this moment. The tasks that read them run on this thread, too, and
+/// the kernel has to be asked first: three turns of the runtime.
+async fn pending(events: &mut ports::Events) -> Vec<PortEvent> {
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
     }
+    let mut pending = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        pending.push(event);
+    }
+    pending
 }
 
 async fn until(deadline: Option<tokio::time::Instant>) {
@@ -398,5 +512,41 @@ pub fn path_name(path: Path) -> control::LinkPath {
         Path::Crossover => control::LinkPath::Crossover,
         Path::Lan => control::LinkPath::Lan,
         Path::Serial => control::LinkPath::Serial,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::EVENTS_MAX;
+    use tokio::net::UdpSocket;
+
+    /// The loop stands still while heartbeats come in: they wait in a socket of the kernel, and the tasks
+    /// that read it have had no turn when the deadline wakes the loop.
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_came_while_the_loop_stood_still_is_there_before_anything_is_decided() {
+        for _ in 0..20 {
+            let receiver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let address = receiver.local_addr().unwrap();
+            let (send, mut events) = mpsc::channel(EVENTS_MAX);
+            let reader = tokio::spawn(async move {
+                let mut buffer = [0; 64];
+                while let Ok(length) = receiver.recv(&mut buffer).await {
+                    let bytes = buffer[..length].to_vec();
+                    let _ = send.try_send(PortEvent::Beat { path: Path::Lan, bytes, from: None });
+                }
+            });
+            tokio::task::yield_now().await;
+            let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            for _ in 0..5 {
+                sender.send_to(b"beat", address).unwrap();
+            }
+            let deadline = tokio::time::sleep(Duration::from_millis(1));
+            // The whole thread stands still, beyond the deadline.
+            std::thread::sleep(Duration::from_millis(5));
+            deadline.await;
+            assert_eq!(pending(&mut events).await.len(), 5);
+            reader.abort();
+        }
     }
 }

@@ -114,5 +114,6 @@ pub(crate) fn site(side: Side, timing: Timing) -> Site {
         serial: None,
         time: control::site::Time::default(),
         timing,
+        failover: Default::default(),
     }
 }

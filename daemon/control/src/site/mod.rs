@@ -5,12 +5,14 @@
 //! silently ignored is found at the worst moment.
 
 mod agreement;
+mod failover;
 mod parse;
 mod values;
 mod write;
 
 use std::net::IpAddr;
 
+pub use failover::{Failover, Witness};
 pub use parse::SiteError;
 pub use values::{Mac, Network, Secret};
 
@@ -36,6 +38,7 @@ pub struct Site {
     pub serial: Option<Serial>,
     pub time: Time,
     pub timing: Timing,
+    pub failover: Failover,
 }
 
 /// The port that clients come in by.

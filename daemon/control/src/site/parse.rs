@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::failover::{Failover, RawFailover, by_hand};
 use super::values::host_address;
 use super::{Crossover, Lan, Network, Own, Secret, Serial, Service, Site, Time, Timing, agreement};
 use crate::limits;
@@ -50,6 +51,7 @@ pub(super) fn site(text: &str) -> Result<Site, SiteError> {
         },
         time: Time { servers: at.optional_list("time.servers", &raw.time.servers, server)? },
         timing: timing(at, &raw.timing)?,
+        failover: failover(at, &raw.failover)?,
     };
     agreement::check(&site).map_err(|(field, problem)| SiteError {
         line: raw.place_of(field).map_or(1, |offset| line_of(text, offset)),
@@ -141,6 +143,14 @@ fn serial_device(text: &str) -> Result<String, String> {
         return Err(got("expected a port that is no console", text));
     }
     Ok(text.to_owned())
+}
+
+fn failover(at: Checker<'_>, raw: &RawFailover) -> Result<Failover, SiteError> {
+    let by_hand = at.optional("failover.give_back", raw.give_back.as_ref(), by_hand)?;
+    Ok(Failover {
+        give_back_by_hand: by_hand.unwrap_or_default(),
+        witness: at.optional("failover.witness", raw.witness.as_ref(), value)?,
+    })
 }
 
 fn side(text: &str) -> Result<Side, String> {
@@ -347,6 +357,8 @@ struct RawSite {
     time: RawTime,
     #[serde(default)]
     timing: RawTiming,
+    #[serde(default)]
+    failover: RawFailover,
 }
 
 impl RawSite {

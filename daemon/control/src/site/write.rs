@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::failover::Failover;
 use super::{Own, Site};
 
 pub(super) fn site(site: &Site) -> String {
@@ -56,6 +57,7 @@ pub(super) fn site(site: &Site) -> String {
     line("\n[timing]".into());
     line(format!("dead_after_ms = {}", site.timing.dead_after_ms));
     line(format!("cold_start_wait_ms = {}", site.timing.cold_start_wait_ms));
+    failover(&site.failover, &mut line);
     text
 }
 
@@ -82,6 +84,20 @@ fn one_or_list<T: std::fmt::Display>(items: impl AsRef<[T]>) -> String {
 fn list<T: std::fmt::Display>(items: &[T]) -> String {
     let items: Vec<String> = items.iter().map(|item| quoted(&item.to_string())).collect();
     format!("[{}]", items.join(", "))
+}
+
+fn failover(failover: &Failover, line: &mut impl FnMut(String)) {
+    if *failover == Failover::default() {
+        return;
+    }
+    line("\n[failover]".into());
+    if failover.give_back_by_hand {
+        line("# A box that returns takes its own address back when you say so.".into());
+        line("give_back = \"manual\"".into());
+    }
+    if let Some(witness) = failover.witness {
+        line(format!("witness = \"{witness}\""));
+    }
 }
 
 /// A TOML basic string.

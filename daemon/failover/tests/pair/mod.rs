@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use failover::beat::{Beat, Key};
 use failover::{
-    Admin, Config, Failover, Holds, Input, Output, Path, ReplicaState, Side, Standing, Why,
+    Admin, Config, EventKind, Failover, Health, Holds, Input, Output, Path, ReplicaState, Side,
+    Standing, Why,
 };
 
 pub const KEY: [u8; 32] = [7; 32];
@@ -54,6 +55,9 @@ pub enum Happened {
     Link(Side, Path),
     HandedOver(Side, bool),
     Probe(Side, Side),
+    AskHolder(Side, Side),
+    Maintenance(Side, bool),
+    Event(Side, EventKind),
     Stands(Side, Standing),
     Told(Side, String),
 }
@@ -182,7 +186,13 @@ impl World {
     }
 
     pub fn health(&mut self, side: Side, ok: bool) {
-        self.input(side, Input::Health { ok, reason: "the disk does not sync".into() });
+        let ill = Health::Ill { reason: "the disk does not sync".into() };
+        self.input(side, Input::Health(if ok { Health::Well } else { ill }));
+    }
+
+    pub fn limp(&mut self, side: Side) {
+        let reason = "the disk is nearly full".into();
+        self.input(side, Input::Health(Health::Limping { reason }));
     }
 
     pub fn input(&mut self, side: Side, input: Input) {
@@ -313,7 +323,13 @@ impl World {
             Output::HandedOver { peer_serves } => {
                 self.note(Happened::HandedOver(side, peer_serves));
             }
-            Output::Event { what, why } => {
+            Output::AskHolder(address) => self.note(Happened::AskHolder(side, address)),
+            Output::Maintenance(on) => {
+                self.boxes[side as usize].config.maintenance = on;
+                self.note(Happened::Maintenance(side, on));
+            }
+            Output::Event { kind, what, why } => {
+                self.note(Happened::Event(side, kind));
                 self.note(Happened::Told(side, format!("{what}: {why}")));
             }
             Output::Alarm { .. } => {}
@@ -365,7 +381,11 @@ impl World {
                     .into_iter()
                     .find(|path| Side::BOTH.iter().all(|s| self.link_of(*s) == Some(*path)))
                     .filter(|path| carries(self, *path));
-                if let Some(over) = path.filter(|_| awake && self.now_ms > since_ms + 120) {
+                let may = Side::BOTH.iter().all(|side| {
+                    let machine = self.boxes[*side as usize].machine.as_ref();
+                    machine.is_some_and(Failover::may_join)
+                });
+                if let Some(over) = path.filter(|_| awake && may && self.now_ms > since_ms + 120) {
                     self.sessions += 1;
                     self.session = Session::Up { over, since_ms: self.now_ms, joined: false };
                     for side in Side::BOTH {

@@ -15,6 +15,7 @@ use linux::Mac;
 use tokio::sync::mpsc;
 
 use crate::guard::{self, Pulse};
+use crate::holder::Here;
 
 /// What a port brought.
 #[derive(Debug)]
@@ -90,6 +91,15 @@ impl Ports {
     pub fn probe(&self, side: Side) {
         if let Ports::Real(ports) = self {
             ports.probe(side);
+        }
+    }
+
+    /// How this box asks others on the LAN; `None` where it does not. `ipv6`: which family.
+    #[must_use]
+    pub fn here(&self, ipv6: bool) -> Option<Here> {
+        match self {
+            Ports::Real(ports) => ports.here(ipv6),
+            Ports::Loopback(_) => None,
         }
     }
 

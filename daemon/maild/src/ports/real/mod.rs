@@ -38,6 +38,7 @@ use self::neighbours::{Neighbours, WatchParts};
 pub use self::own::OwnAddresses;
 use self::services::Services;
 use super::{EVENTS_MAX, Events, PortEvent};
+use crate::holder::Here;
 
 /// TCP port of the replication link.
 pub const LINK_PORT: u16 = 7402;
@@ -222,6 +223,13 @@ impl RealPorts {
     #[must_use]
     pub fn own_addresses(&self) -> watch::Receiver<OwnAddresses> {
         self.own.clone()
+    }
+
+    /// This box on the LAN, by its own address of a family, where it has one.
+    #[must_use]
+    pub fn here(&self, ipv6: bool) -> Option<Here> {
+        let ip = self.own.borrow().of(ipv6)?;
+        Some(Here { index: self.lan.index, mac: self.lan.mac, ip })
     }
 
     /// The service addresses of a side.
