@@ -37,6 +37,8 @@ const WISHES_MAX: usize = 16;
 
 /// The sessions on an address that moves get this long to hear it, while it is still on the port.
 const TELL_CLIENTS: Duration = Duration::from_millis(20);
+/// Those who were about to connect to it are turned away for this long; by then they have heard where it is now.
+const TURN_AWAY: Duration = Duration::from_millis(500);
 
 /// What others may look at.
 #[derive(Default)]
@@ -411,28 +413,34 @@ impl Watch {
         *self.parts.seen.report.lock().expect("no holder panics") = Some(report);
     }
 
+    /// Nobody who is connected to the side's addresses is left waiting for an answer that cannot leave any more.
+    async fn give(&mut self, side: failover::Side) {
+        let addresses = self.ports.service_addresses(side);
+        if addresses.is_empty() {
+            return self.ports.give(side).await;
+        }
+        for address in &addresses {
+            self.parts.closings.address_moves(*address, "this address moves to the other box");
+        }
+        tokio::time::sleep(TELL_CLIENTS).await;
+        let stragglers = addresses.iter().filter_map(|address| self.ports.stragglers(*address));
+        let stragglers: Vec<_> = stragglers.collect();
+        for address in addresses {
+            if let Err(error) = linux::net::reset_connections(address) {
+                tracing::warn!(%error, "connections to an address that moves");
+            }
+        }
+        self.ports.give(side).await;
+        for late in stragglers {
+            tokio::spawn(late.turn_away(TURN_AWAY));
+        }
+    }
+
     async fn carry_out(&mut self, output: Output) {
         match output {
             Output::SendBeat { path, beat } => self.ports.send_beat(path, &beat.seal(&self.key)),
             Output::Take(side) => self.ports.take(side).await,
-            Output::Give(side) => {
-                let addresses = self.ports.service_addresses(side);
-                for address in &addresses {
-                    self.parts
-                        .closings
-                        .address_moves(*address, "this address moves to the other box");
-                }
-                if !addresses.is_empty() {
-                    tokio::time::sleep(TELL_CLIENTS).await;
-                    // Whoever has come meanwhile would wait for an answer that cannot leave any more.
-                    for address in addresses {
-                        if let Err(error) = linux::net::reset_connections(address) {
-                            tracing::warn!(%error, "connections to an address that moves");
-                        }
-                    }
-                }
-                self.ports.give(side).await;
-            }
+            Output::Give(side) => self.give(side).await,
             Output::Announce(side) => self.ports.announce(side),
             Output::Probe(side) => self.ports.probe(side),
             Output::AskHolder(side) => self.ask_holder(side),

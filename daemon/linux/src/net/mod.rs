@@ -16,6 +16,7 @@ mod network;
 mod packet;
 pub mod ports;
 mod route;
+mod stragglers;
 mod tap;
 mod watch;
 
@@ -26,5 +27,6 @@ pub use mac::{Mac, link_local};
 pub use netlink::Netlink;
 pub use network::Network;
 pub use packet::{PacketSocket, arp_holder};
+pub use stragglers::Stragglers;
 pub use tap::Tap;
 pub use watch::{LinkChange, LinkWatch};

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use failover::{Path, Side};
 use linux::Mac;
+use linux::net::Stragglers;
 use tokio::sync::mpsc;
 
 use crate::guard::{self, Pulse};
@@ -126,6 +127,14 @@ impl Ports {
         if let Ports::Real(ports) = self {
             ports.peer_is_at(from);
         }
+    }
+
+    /// Hears who comes for a service address that is about to leave the LAN port.
+    #[must_use]
+    pub fn stragglers(&self, address: IpAddr) -> Option<Stragglers> {
+        let Ports::Real(ports) = self else { return None };
+        let stragglers = Stragglers::listen(ports.lan_index(), address);
+        stragglers.inspect_err(|error| tracing::warn!(%error, "who comes too late")).ok()
     }
 
     /// Starts the guard of the service addresses.
