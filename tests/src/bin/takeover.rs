@@ -1,5 +1,5 @@
-//! How long a client waits for its address: when the box that serves it loses its power, when the box hands it over, and
-//! when it comes back (promise P7). Two real `maild` processes in network namespaces; needs root.
+//! How long a client waits for its address: when the box that serves it loses its power, when the box hands it over,
+//! and when it comes back (promise P7). Two real `maild` processes in network namespaces; needs root.
 //!
 //! ```text
 //! cargo bench-failover --json build/takeover.json
@@ -14,7 +14,8 @@
 //! | greet | the announcement | the first greeting |
 //! | handover, give-back | the last greeting by one box | the first greeting by the other |
 //!
-//! The client connects, waits for the greeting, and begins again 5 ms later; its kernel's neighbour cache is a real one.
+//! The clients connect, wait for the greeting, and begin again 5 ms later; their kernel's neighbour cache is a real
+//! one.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The scenes of [`crate::netns`] again and again, in any order, for as long as is asked: does a pair ever take over what
-//! it should not, lose what it acknowledged, or keep an address at two boxes?
+//! The scenes of [`crate::netns`] again and again, in any order, for as long as is asked: does a pair ever take over
+//! what it should not, lose what it acknowledged, or keep an address at two boxes?
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
