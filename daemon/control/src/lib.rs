@@ -17,6 +17,6 @@ pub mod site;
 pub mod status;
 
 pub use frame::{Decoder, FrameError, encode};
-pub use message::{Event, FromInit, FromMaild, Program, Report, ToInit, ToMaild};
+pub use message::{ClockChange, Event, FromInit, FromMaild, Program, Report, ToInit, ToMaild};
 pub use site::{Site, SiteError};
 pub use status::{Digest, Link, LinkPath, Log, Peer, Side, Status, View};

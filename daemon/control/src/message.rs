@@ -32,6 +32,18 @@ pub enum ToInit {
     Report,
     /// The newest lines of the log. Answered with [`FromInit::Log`].
     Log { lines: u16 },
+    /// From maild only: the clock is wrong. Answered with [`FromInit::ClockChanged`] or
+    /// [`FromInit::ClockStays`].
+    Clock(ClockChange),
+}
+
+/// What is to be done to the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockChange {
+    /// To be added, in microseconds.
+    pub offset_us: i64,
+    /// In one jump; else little by little.
+    pub at_once: bool,
 }
 
 /// From PID 1.
@@ -51,6 +63,11 @@ pub enum FromInit {
     /// Oldest first, as many as there are and fit.
     Log {
         lines: Vec<String>,
+    },
+    /// The clock is set, or runs towards where it should be.
+    ClockChanged,
+    ClockStays {
+        reason: String,
     },
 }
 

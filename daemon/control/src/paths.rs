@@ -16,6 +16,9 @@ pub const DATA_MAIL: &str = "/data/mail";
 /// Pair id, keys, the peer's pinned key.
 pub const DATA_IDENTITY: &str = "/data/identity";
 
+/// Unix seconds, written by init now and then: no clock of the box starts before it.
+pub const DATA_CLOCK: &str = "/data/clock";
+
 /// The firmware's version, one line of text.
 pub const VERSION_FILE: &str = "/etc/twinpost/version";
 /// When the image was built, Unix seconds: no clock of a box runs before it.

@@ -57,6 +57,11 @@ pub const UNMOUNT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How long a PID 1 that has lost its mind keeps its last words on the screen.
 pub const EMERGENCY_WAIT: Duration = Duration::from_secs(10);
 
+/// How often a clock that is known to be right is kept on the disk and in the battery-backed one.
+pub const CLOCK_KEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How far behind the image's build time a box may still be running: thirty years.
+pub const CLOCK_LEAD_MAX: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 /// The log in memory, in bytes of text.
 pub const LOG_BYTES_MAX: usize = 256 * 1024;
 /// Lines on their way to a slow console; more are dropped there and counted.

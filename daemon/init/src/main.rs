@@ -11,6 +11,7 @@
 //!
 //! Start reading at [`start`], then [`pid1`].
 
+mod clock;
 mod command_line;
 mod emergency;
 mod growth;

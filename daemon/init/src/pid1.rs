@@ -15,6 +15,7 @@ use linux::poll;
 use linux::power::{self, End};
 use linux::signals::{self, Signal, Signals};
 
+use crate::clock::Clock;
 use crate::limits::{DEVICE_LOOK_EVERY, END_MAX, PAUSE_MIN, UNMOUNT_AGAIN_AFTER, UNMOUNT_TRIES};
 use crate::log::Log;
 use crate::shutdown::{self, Shutdown};
@@ -38,6 +39,7 @@ struct Pid1 {
     maild: Maild,
     menus: Vec<Menu>,
     watchdog: Watchdog,
+    clock: Clock,
     shutdown: Shutdown,
 }
 
@@ -73,6 +75,7 @@ impl Pid1 {
             maild: Maild::new(now, started.can_serve, started.command_line.log),
             menus: terminals.into_iter().map(|name| Menu::new(now, name)).collect(),
             watchdog,
+            clock: Clock::new(now, Path::new(paths::BUILD_TIME_FILE)),
             shutdown: Shutdown::default(),
             log,
         }
@@ -89,6 +92,7 @@ impl Pid1 {
         for menu in &mut self.menus {
             menu.turn(now, &mut self.log);
         }
+        self.clock.turn(now, &mut self.log);
         self.go_on_ending(now);
         let in_order = self.shutdown.under_way() || self.maild.in_order(now);
         self.watchdog.turn(now, in_order);
@@ -100,6 +104,7 @@ impl Pid1 {
         let deadlines = [
             self.maild.deadline(),
             self.watchdog.deadline(),
+            self.clock.deadline(),
             self.shutdown.deadline(),
             self.menus.iter().filter_map(Menu::deadline).min(),
         ];
@@ -213,6 +218,7 @@ impl Pid1 {
     /// The last step: addresses, disk, end.
     fn put_down(&mut self, how: End) {
         self.addresses.remove(&mut self.log);
+        self.clock.keep(Instant::now(), &mut self.log);
         self.unmount_data();
         linux::mounts::sync_all();
         self.log.line("init", "goodbye");

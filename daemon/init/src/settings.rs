@@ -1,4 +1,4 @@
-//! The kernel's settings: clock, name, and how it treats the network and its own faults.
+//! The kernel's settings: how it treats the network and its own faults.
 
 use std::fs;
 use std::path::Path;
@@ -25,23 +25,6 @@ pub fn apply(log: &mut Log) {
         if let Err(error) = linux::host::write_setting(name, value) {
             log.line("init", &format!("{error} ({why})"));
         }
-    }
-}
-
-/// No box runs before its image was built: without a battery the clock starts decades ago, and then
-/// no certificate is valid.
-pub fn set_clock_floor(build_time: &Path, log: &mut Log) {
-    let floor = fs::read_to_string(build_time).ok().and_then(|text| text.trim().parse().ok());
-    let Some(floor) = floor else {
-        return log
-            .line("init", &format!("no clock floor: {} is unreadable", build_time.display()));
-    };
-    match linux::clock::set_floor(floor) {
-        Ok(false) => {}
-        Ok(true) => {
-            log.line("init", "the clock was behind the image's build time and was set to it")
-        }
-        Err(error) => log.line("init", &error.to_string()),
     }
 }
 

@@ -3,11 +3,13 @@
 //! No step's failure stops the others: a box without a disk still shows on its console what it
 //! lacks, and can be restarted from there.
 
+use std::os::unix::fs::chown;
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::Context;
 use control::paths;
-use control::site::Site;
+use control::site::{Serial, Site};
 use linux::signals::{Signal, Signals};
 
 use crate::command_line::{self, CommandLine};
@@ -16,7 +18,7 @@ use crate::log::Log;
 use crate::network::ServiceAddresses;
 use crate::socket::Socket;
 use crate::watchdog::Watchdog;
-use crate::{modules, mounts, network, settings, storage};
+use crate::{clock, modules, mounts, network, settings, storage};
 
 /// What the loop goes on with.
 #[derive(Debug)]
@@ -65,12 +67,18 @@ pub fn start() -> Started {
     settings::apply(&mut log);
     modules::load_all(Path::new(paths::MODULES_LIST), &mut log);
     let watchdog = Watchdog::arm(Instant::now(), &mut log);
-    settings::set_clock_floor(Path::new(paths::BUILD_TIME_FILE), &mut log);
+    clock::not_before(Path::new(paths::BUILD_TIME_FILE), "image's build time", &mut log);
     problems.note(storage::make_run_folder(), &mut log);
     let socket = Socket::listen(Path::new(paths::INIT_SOCKET), Some(paths::MAILD_GID));
     let socket = problems.note(socket, &mut log);
 
     let (site, has_data) = start_disk(&mut problems, &mut log);
+    if has_data {
+        clock::not_before(Path::new(paths::DATA_CLOCK), "time of the last run", &mut log);
+    }
+    if let Some(serial) = site.as_ref().and_then(|site| site.serial.as_ref()) {
+        problems.note(give_serial(serial, &command_line), &mut log);
+    }
     let mut addresses = ServiceAddresses::default();
     if let Some(site) = &site {
         if let Err(error) = linux::host::set_hostname(&site.hostname) {
@@ -96,6 +104,17 @@ pub fn start() -> Started {
         can_serve,
         problems,
     }
+}
+
+/// Lets maild use the port of the null-modem cable.
+fn give_serial(serial: &Serial, command_line: &CommandLine) -> anyhow::Result<()> {
+    let name = serial.device.trim_start_matches("/dev/");
+    anyhow::ensure!(
+        !command_line::terminals(command_line).iter().any(|terminal| terminal == name),
+        "{name} is a console and cannot carry heartbeats: the site file's serial.device"
+    );
+    chown(&serial.device, Some(paths::MAILD_UID), Some(paths::MAILD_GID))
+        .with_context(|| format!("the serial port {}", serial.device))
 }
 
 /// The site file, if it could be read, and whether the data disk is mounted.

@@ -26,8 +26,13 @@ pub fn unix_s() -> u64 {
 /// Milliseconds since the Unix epoch, as far as this box knows.
 #[must_use]
 pub fn unix_ms() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_REALTIME).map(Duration::from).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Since the Unix epoch, as far as this box knows.
+#[must_use]
+pub fn since_epoch() -> Duration {
+    clock_gettime(ClockId::CLOCK_REALTIME).map(Duration::from).unwrap_or_default()
 }
 
 /// Sets the wall clock to `floor_unix_s` when it is behind that. True when it was.

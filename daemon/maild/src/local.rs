@@ -1,4 +1,5 @@
-//! The two local sockets: questions of the console (`maild.sock`), and ticks to PID 1 (`init.sock`).
+//! The two local sockets: questions of the console (`maild.sock`), ticks and the clock for PID 1
+//! (`init.sock`).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use control::{Decoder, FromInit, FromMaild, Program, ToInit, ToMaild, encode};
 use failover::Admin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics;
 use crate::status::Statuses;
+use crate::time::ClockWish;
 
 /// How often PID 1 hears that the loop turns.
 const TICK: Duration = Duration::from_millis(200);
@@ -80,12 +82,17 @@ async fn reply(question: ToMaild, statuses: &Statuses) -> FromMaild {
     }
 }
 
-/// Tells PID 1 that this program's loop turns, and hears when to stop. Without a PID 1 of ours it
-/// tries again quietly.
-pub async fn tick_for_ever(path: &Path, node: node::Handle, stop: watch::Sender<Option<String>>) {
+/// Tells PID 1 that this program's loop turns and what is wrong with the clock, and hears when to stop.
+/// Without a PID 1 of ours it tries again quietly.
+pub async fn tick_for_ever(
+    path: &Path,
+    node: node::Handle,
+    stop: watch::Sender<Option<String>>,
+    mut clock: mpsc::Receiver<ClockWish>,
+) {
     loop {
         if let Ok(stream) = UnixStream::connect(path).await
-            && let Err(error) = ticks(stream, &node, &stop).await
+            && let Err(error) = ticks(stream, &node, &stop, &mut clock).await
         {
             tracing::warn!(%error, "the connection to init");
         }
@@ -97,7 +104,9 @@ async fn ticks(
     stream: UnixStream,
     node: &node::Handle,
     stop: &watch::Sender<Option<String>>,
+    clock: &mut mpsc::Receiver<ClockWish>,
 ) -> Result<()> {
+    let mut asked: Option<oneshot::Sender<Result<(), String>>> = None;
     let (mut reader, mut writer) = stream.into_split();
     let hello = ToInit::Hello { program: Program::Maild, version: crate::VERSION.into() };
     writer.write_all(&encode(&hello)?).await?;
@@ -114,11 +123,25 @@ async fn ticks(
                 }
                 decoder.push(&buffer[..length]);
                 while let Some(message) = decoder.next::<FromInit>()? {
-                    if let FromInit::Shutdown { reason } = message {
-                        writer.write_all(&encode(&ToInit::Stopping)?).await?;
-                        stop.send_replace(Some(reason));
+                    let clock = match message {
+                        FromInit::Shutdown { reason } => {
+                            writer.write_all(&encode(&ToInit::Stopping)?).await?;
+                            stop.send_replace(Some(reason));
+                            continue;
+                        }
+                        FromInit::ClockChanged => Ok(()),
+                        FromInit::ClockStays { reason } => Err(reason),
+                        _ => continue,
+                    };
+                    if let Some(asked) = asked.take() {
+                        // Whoever asked may have lost patience.
+                        let _ = asked.send(clock);
                     }
                 }
+            }
+            Some(wish) = clock.recv(), if asked.is_none() => {
+                writer.write_all(&encode(&ToInit::Clock(wish.change))?).await?;
+                asked = Some(wish.answer);
             }
             _ = interval.tick() => {
                 node.tick().await?;

@@ -19,6 +19,7 @@ mod metrics;
 mod panel;
 mod ports;
 mod status;
+mod time;
 mod tls;
 mod watch;
 mod witness;
@@ -40,9 +41,10 @@ use marks::Marks;
 use node::Handle;
 use ports::real::LINK_PORT;
 use status::Statuses;
+use time::TimeKeeper;
 use tls::{ClientTls, PairCertificate};
 use tokio::net::TcpListener;
-use tokio::sync::watch as channel;
+use tokio::sync::{mpsc, watch as channel};
 use tokio::time::timeout;
 use watch::{Seen, Stop, WatchParts, Wishes};
 
@@ -217,7 +219,10 @@ async fn run(args: Args) -> Result<()> {
     });
     let init = args.init_socket.clone();
     let ticked = node.clone();
-    tokio::spawn(async move { local::tick_for_ever(&init, ticked, asked_send).await });
+    let (wishes, clock) = mpsc::channel(time::WISHES_MAX);
+    tokio::spawn(async move { local::tick_for_ever(&init, ticked, asked_send, clock).await });
+    let cookie = || Handle::new_id() as u64;
+    tokio::spawn(TimeKeeper { site: site.clone(), seen: seen.clone(), wishes, cookie }.run());
 
     wait_for_the_end(asked).await?;
     tracing::info!("stopping");

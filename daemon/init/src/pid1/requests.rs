@@ -31,7 +31,11 @@ impl Pid1 {
                 return self.maild.hear(now, life::Input::Rebuilding);
             }
             ToInit::Stopping if is_maild => return self.maild.hear(now, life::Input::Stopping),
-            ToInit::Tick { .. } | ToInit::Rebuilding { .. } | ToInit::Stopping => return,
+            ToInit::Clock(change) if is_maild => self.clock.change(now, change, &mut self.log),
+            ToInit::Tick { .. }
+            | ToInit::Rebuilding { .. }
+            | ToInit::Stopping
+            | ToInit::Clock(_) => return,
             ToInit::Reboot => self.ask_to_end(now, End::Reboot, received.program),
             ToInit::PowerOff => self.ask_to_end(now, End::PowerOff, received.program),
             ToInit::Report => FromInit::Report(self.report(now)),

@@ -167,7 +167,8 @@ impl Station {
                         && let Some(target) = v6[62..length].first_chunk::<16>()
                         && self.holds.lock().unwrap().contains(&IpAddr::from(*target))
                     {
-                        let _ = self.ipv6.try_send(&neighbour::announce(self.mac, (*target).into()));
+                        let answer = neighbour::announce(self.mac, (*target).into());
+                        let _ = self.ipv6.try_send(&answer);
                     }
                 }
             }
