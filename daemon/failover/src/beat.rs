@@ -26,6 +26,8 @@ pub struct Beat {
     /// For the round trip time of this path.
     pub echo: Option<Echo>,
     pub facts: Facts,
+    /// The sender's wall clock, Unix ms, where it knows it. Only compared, never used.
+    pub unix_ms: Option<u64>,
 }
 
 /// The last heartbeat that the sender had heard on this path.
@@ -166,6 +168,7 @@ mod tests {
                 listener: Some(Listener { link_local: [0xfe; 16], port: 7400 }),
                 returns: false,
             },
+            unix_ms: Some(1_800_000_000_000),
         }
     }
 
@@ -203,12 +206,13 @@ mod tests {
         beat.facts.trouble = shorten(&"ä".repeat(200));
         beat.facts.claim = Some(ClaimTold { number: u64::MAX, rank: 255 });
         beat.facts.yields = Some(u64::MAX);
+        beat.unix_ms = Some(u64::MAX);
         let bytes = beat.seal(&Key::new([1; 32]));
         assert!(bytes.len() <= BEAT_BYTES_MAX, "{}", bytes.len());
         assert_eq!(Beat::open(&bytes, &Key::new([1; 32])), Ok(beat));
     }
 
-    const GOLDEN: &str = "010101ef9bafcdf8acd1910107b0ae1501e0a712e05d0105010100010301010001\
-                          010000010000000001fefefefefefefefefefefefefefefefee8390076d1df27\
-                          76a3d189daa473740e121c88";
+    const GOLDEN: &str = "010101ef9bafcdf8acd1910107b0ae1501e0a712e05d01050101000103010100\
+                          01010000010000000001fefefefefefefefefefefefefefefefee839000180a0\
+                          f1c2b134b3374112d8206eff08bfd8195163eb96";
 }

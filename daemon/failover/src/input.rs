@@ -56,6 +56,10 @@ pub enum Input {
         address: Side,
         answers: bool,
     },
+    /// What this box's wall clock says, Unix ms; give it every few seconds, and after a jump.
+    WallClock {
+        unix_ms: u64,
+    },
     /// The witness answered.
     Witness(WitnessWord),
     /// This box stood still (its clock jumped). A gap in the calls of `handle` is noticed without it.

@@ -28,6 +28,7 @@ mod rest;
 pub mod seal;
 pub mod table;
 pub mod view;
+mod wall;
 pub mod witness;
 mod words;
 
@@ -179,6 +180,7 @@ pub struct Failover {
     pub(crate) witness: witness::Known,
     pub(crate) health: health::OwnHealth,
     pub(crate) rest: rest::Rest,
+    pub(crate) wall: wall::WallClocks,
     pub(crate) view: view::ViewState,
     pub(crate) addresses: address::Addresses,
     pub(crate) announcer: announce::Announcer,
@@ -206,6 +208,7 @@ impl Failover {
             witness: witness::Known::default(),
             health: health::OwnHealth::new(config.well_after_max),
             rest: rest::Rest::new(config.maintenance),
+            wall: wall::WallClocks::default(),
             view: view::ViewState::new(now, config.first_boot_may_serve),
             addresses: address::Addresses::default(),
             announcer: announce::Announcer::default(),
@@ -245,6 +248,7 @@ impl Failover {
                 self.holder_answered(now, address, answers);
             }
             Input::Witness(word) => self.witness.hear(now, word),
+            Input::WallClock { unix_ms } => self.wall.set(now, unix_ms),
             Input::Resumed { paused_for } => self.resumed(now, paused_for),
         }
         self.advance(now);
@@ -311,6 +315,7 @@ impl Failover {
                 sent_us: self.microseconds(now),
                 echo: self.peer.echo(path, self.microseconds(now)),
                 facts: facts.clone(),
+                unix_ms: self.wall.own_ms(now),
             };
             self.outputs.push_back(Output::SendBeat { path, beat });
         }
@@ -376,6 +381,7 @@ impl Failover {
                 self.view.peer_restarted();
             }
         }
+        self.wall.hear(now, beat.unix_ms);
         self.peer_said();
         // The peer let go of an address that this box holds too: what the LAN learned last may be wrong.
         let holds_mine = self.peer.facts().is_some_and(|facts| facts.holds.has(self.config.side));

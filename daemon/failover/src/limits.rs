@@ -103,6 +103,12 @@ pub const WITNESS_BYTES_MAX: usize = 128;
 /// How many of the newest heartbeats a path's loss is counted over.
 pub const LOSS_WINDOW: u32 = 128;
 
+/// Wall clocks further apart than this,
+pub const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// for this long, are an alarm.
+pub const CLOCKS_APART_FOR: Duration = Duration::from_secs(5);
+
 /// Boot ids of the peer that never come back. A replay must name this box's present boot, so the list
 /// only has to outlast one run of this program.
 pub const RETIRED_BOOTS_MAX: usize = 64;

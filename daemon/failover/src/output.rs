@@ -172,6 +172,8 @@ pub enum AlarmKind {
     Resting,
     /// A witness is configured and does not answer.
     WitnessSilent,
+    /// The two boxes' wall clocks are far apart.
+    ClocksApart,
     /// Two boxes answer for one address.
     SecondHolder,
     /// In no view: this box serves nobody.

@@ -39,6 +39,8 @@ pub struct PeerReport {
     /// Its last words about itself.
     pub facts: Option<Facts>,
     pub paths: [PathReport; 3],
+    /// How far its wall clock is before this box's, ms.
+    pub clock_ahead_ms: Option<i64>,
 }
 
 /// One cable.
@@ -74,6 +76,7 @@ impl Failover {
                 seen: self.seen(now),
                 heard_at: self.peer.heard_at(),
                 facts: self.peer.facts().cloned(),
+                clock_ahead_ms: self.wall.peer_ahead_ms(),
                 paths: Path::ALL.map(|path| PathReport {
                     path,
                     up: self.peer.heard_on(path, now),
@@ -137,6 +140,7 @@ impl Failover {
             (AlarmKind::SerialDown, self.config.has_serial && quiet(Path::Serial)),
             (AlarmKind::Unreachable, !self.reach.settled()),
             (AlarmKind::Unhealthy, !self.health.well()),
+            (AlarmKind::ClocksApart, !silent && self.wall.are_apart(now)),
             (AlarmKind::Maintenance, self.rest.maintenance),
             (AlarmKind::Resting, self.rest.waits()),
             (AlarmKind::WitnessSilent, self.config.has_witness && !self.witness.answers(now)),

@@ -71,6 +71,10 @@ pub(crate) fn alarm(kind: AlarmKind, raised: bool) -> String {
         ),
         AlarmKind::WitnessSilent => ("The witness does not answer", "The witness answers again"),
         AlarmKind::Unhealthy => ("This box is not well", "This box is well again"),
+        AlarmKind::ClocksApart => (
+            "The clocks of the two boxes are more than a minute apart: name time servers in the site file",
+            "The clocks of the two boxes agree again",
+        ),
         AlarmKind::SecondHolder => (
             "Two machines answer for one service address: look for a split LAN or a third machine",
             "Each service address has one holder again",

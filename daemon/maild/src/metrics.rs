@@ -53,7 +53,13 @@ fn pair(statuses: &Statuses, page: &mut Page) {
             page.sample(name, &[], f64::from(u8::from(is)));
         }
     }
-    let alarms = statuses.seen.alarms.lock().expect("no holder panics").len();
+    if let Some(ahead_ms) = report.peer.clock_ahead_ms {
+        let name = "twinpost_peer_clock_ahead_seconds";
+        page.family(name, "gauge", "How far the other box's wall clock is before this one's.");
+        page.sample(name, &[], ahead_ms as f64 / 1000.0);
+    }
+    let conflicts = statuses.seen.conflicts.lock().expect("no holder panics").len();
+    let alarms = statuses.seen.alarms.lock().expect("no holder panics").len() + conflicts;
     page.family("twinpost_alarms", "gauge", "Alarms that stand now.");
     page.sample("twinpost_alarms", &[], alarms as f64);
 }

@@ -203,7 +203,7 @@ impl Statuses {
 }
 
 /// For the owner.
-fn conflict(ip: IpAddr, mac: linux::Mac) -> String {
+pub fn conflict(ip: IpAddr, mac: linux::Mac) -> String {
     let machine = if mac == linux::Mac::ZERO {
         "another machine".to_owned()
     } else {

@@ -28,6 +28,8 @@ use crate::ports::real::{OwnAddresses, RealPorts};
 use crate::ports::{self, PortEvent, Ports};
 use crate::witness;
 
+/// How often failover is told what the wall clock says.
+const WALL_CLOCK: Duration = Duration::from_secs(1);
 /// Of the failover thread: above every ordinary one, below the guard.
 const PRIORITY: u8 = 5;
 /// What the tasks beside the loop have to say.
@@ -264,6 +266,7 @@ impl Watch {
         if self.parts.identity.was_alone() && progress.may_serve_alone {
             self.feed(Input::StoreWasAlone).await;
         }
+        let mut wall_clock = tokio::time::interval(WALL_CLOCK);
         loop {
             let deadline = self.failover.deadline();
             let woken = tokio::select! {
@@ -273,6 +276,9 @@ impl Watch {
                 Some(input) = told.recv() => Woken::Told(input),
                 Some(wish) = wishes.recv() => Woken::Wish(wish),
                 () = until(deadline.map(Into::into)) => Woken::Tick,
+                _ = wall_clock.tick() => {
+                    Woken::Told(Input::WallClock { unix_ms: linux::clock::unix_ms() })
+                }
                 changed = stop.changed() => match changed {
                     Ok(()) => Woken::Stop(*stop.borrow_and_update()),
                     Err(_) => Woken::Over,
@@ -366,12 +372,16 @@ impl Watch {
         match holder {
             Some(mac) => {
                 if conflicts.insert(ip, mac) != Some(mac) {
-                    tracing::warn!(%ip, %mac, "another machine has an address of this box");
+                    let text = crate::status::conflict(ip, mac);
+                    tracing::warn!(%text, "alarm");
+                    self.parts.events.report("alarm", &text, "");
                 }
             }
             None => {
                 if conflicts.remove(&ip).is_some() {
-                    tracing::info!(%ip, "this address is this box's alone again");
+                    let text = format!("The address {ip} is this box's alone again");
+                    tracing::info!("{text}");
+                    self.parts.events.report("alarm_over", &text, "");
                 }
             }
         }
