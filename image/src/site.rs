@@ -73,6 +73,8 @@ pub struct Site {
     pub time: Option<Time>,
     #[serde(default, skip_serializing_if = "Timing::is_default")]
     pub timing: Timing,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
 }
 
 /// The port that clients come in by.
@@ -155,6 +157,16 @@ pub struct Timing {
     pub dead_after_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cold_start_wait_ms: Option<u64>,
+}
+
+/// What is decided by hand, and who may be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failover {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub give_back: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
 }
 
 impl SiteFile {
@@ -260,7 +272,14 @@ b = "10.77.0.2/24"
         assert_eq!(file.site.to_file().unwrap().text, EXAMPLE);
     }
 
-    /// As the box's own reader takes them, see `control::site`.
+    /// The box's own test reads the same file.
+    #[test]
+    fn every_key_that_a_box_knows_is_known_here() {
+        let full = include_str!("../../daemon/control/tests/full-site.toml");
+        let file = SiteFile::parse(full).unwrap();
+        assert_eq!(SiteFile::parse(&file.site.to_file().unwrap().text).unwrap().site, file.site);
+    }
+
     #[test]
     fn lists_and_addresses_that_come_by_themselves() {
         let text = EXAMPLE

@@ -67,33 +67,12 @@ fn optional_fields_have_defaults() {
     assert_eq!((site.timing.dead_after_ms, site.timing.cold_start_wait_ms), (600, 60_000));
 }
 
-/// Everything that the network of a box can have, two families and all.
-const FULL_NETWORK: &str = r#"side = "b"
-hostname = "mail-b.example.test"
-domain = "example.test"
-pair_token = "correct-horse-battery-staple"
-
-[lan]
-address = ["10.77.0.12/24", "fd00:77::12/64"]
-gateway = ["10.77.0.254", "10.77.0.253", "fe80::1"]
-peer = ["10.77.0.11", "fd00:77::11"]
-vlan = 12
-mtu = 1500
-
-[service]
-a = ["10.77.0.1/24", "fd00:77::1/64"]
-b = ["10.77.0.2/32", "fd00:77::2/128"]
-
-[serial]
-device = "/dev/ttyS1"
-
-[time]
-servers = ["10.77.0.254", "fd00:77::123"]
-"#;
+/// Every key there is; the builder's test reads it, too.
+const FULL: &str = include_str!("full-site.toml");
 
 #[test]
 fn two_families_and_all_that_a_network_can_have() {
-    let site = Site::parse(FULL_NETWORK).unwrap();
+    let site = Site::parse(FULL).unwrap();
     assert_eq!(site.lan.static_addresses().count(), 2);
     assert_eq!(site.lan.gateways.len(), 3);
     assert_eq!(site.lan.peer(true).unwrap().to_string(), "fd00:77::11");
@@ -107,7 +86,7 @@ fn two_families_and_all_that_a_network_can_have() {
 
 #[test]
 fn own_addresses_can_come_by_themselves_and_then_the_peer_is_found() {
-    let text = FULL_NETWORK
+    let text = FULL
         .replace(r#"["10.77.0.12/24", "fd00:77::12/64"]"#, r#"["dhcp", "slaac"]"#)
         .replace("gateway =", "#")
         .replace("peer =", "#");
@@ -150,15 +129,15 @@ fn nonsense_on_the_network_is_explained() {
         ("fd00:77::123", "ntp.example.test", "time.servers", "IP address of an NTP server"),
     ];
     for (from, to, field, problem) in cases {
-        let text = FULL_NETWORK.replacen(from, to, 1);
-        assert_ne!(text, FULL_NETWORK, "{from} stands in the file");
+        let text = FULL.replacen(from, to, 1);
+        assert_ne!(text, FULL, "{from} stands in the file");
         let error = Site::parse(&text).expect_err(to);
         assert_eq!(error.field, field, "{to}: {error}");
         assert!(error.problem.contains(problem), "{to}: {error}");
         assert!(error.line > 6, "{to}: {error}");
     }
     // Without an own IPv6 address the service addresses of a pair still have to fit each other.
-    let text = FULL_NETWORK
+    let text = FULL
         .replace(", \"fd00:77::12/64\"]", "]")
         .replace(", \"fe80::1\"]", "]")
         .replace(", \"fd00:77::11\"]", "]");

@@ -287,6 +287,7 @@ fn site(side: Side, pair_token: &str, admin_password: &str, settings: &Settings)
         time: None,
         crossover: Crossover { mac: Some(Nic::crossover(side).mac().to_owned()) },
         timing: Timing { dead_after_ms: Some(settings.dead_after_ms), cold_start_wait_ms: None },
+        failover: None,
     }
 }
 

@@ -42,7 +42,9 @@ impl Dhcp {
             }
             tokio::time::sleep(RETRY).await;
         };
-        let kept = read(&self.folder).unwrap_or_else(|error| {
+        let folder = self.folder.clone();
+        let kept = tokio::task::spawn_blocking(move || read(&folder)).await;
+        let kept = kept.unwrap_or_else(|error| Err(error.into())).unwrap_or_else(|error| {
             tracing::warn!(error = %format!("{error:#}"), "the kept lease");
             None
         });
@@ -102,9 +104,13 @@ impl Dhcp {
             Ok(_) => tracing::info!(%address, seconds = lease.seconds, "an address from DHCP"),
             Err(error) => tracing::error!(%address, %error, "an address from DHCP"),
         }
-        if let Err(error) = write(&self.folder, &lease) {
-            tracing::warn!(error = %format!("{error:#}"), "keeping the lease");
-        }
+        let (folder, kept) = (self.folder.clone(), lease.clone());
+        // Not waited for: the failover loop is on this thread, and a disk may stand still.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = write(&folder, &kept) {
+                tracing::warn!(error = %format!("{error:#}"), "keeping the lease");
+            }
+        });
         self.publish.send_replace(Some(lease));
     }
 }

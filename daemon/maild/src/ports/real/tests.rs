@@ -311,7 +311,7 @@ fn heartbeats_go_over_the_crossover_both_families_of_the_lan_and_the_serial_cabl
             serial: None,
             ..rig.site.clone()
         };
-        let (ports, _events) = rig.open().await;
+        let (ports, mut events) = rig.open().await;
         let (_peer, mut heard) =
             RealPorts::open(Arc::new(peer_site), rig.folder.clone(), 8).await.unwrap();
         let mut wanted: HashSet<(Path, Option<IpAddr>)> = [
@@ -337,6 +337,12 @@ fn heartbeats_go_over_the_crossover_both_families_of_the_lan_and_the_serial_cabl
         let mut sent = [0; 7];
         std::io::Read::read_exact(&mut cable, &mut sent).unwrap();
         assert_eq!(&sent, b"\0\x05beat\0");
+        std::io::Write::write_all(&mut cable, b"noise\0\x05back\0").unwrap();
+        let serial = |event: &PortEvent| match event {
+            PortEvent::Beat { path: Path::Serial, bytes, .. } => Some(bytes.clone()),
+            _ => None,
+        };
+        assert_eq!(next(&mut events, serial).await, b"back");
     });
 }
 
@@ -375,6 +381,9 @@ fn dhcp_gives_an_address_that_outlives_a_restart_and_the_peer_is_found_by_its_he
         let found = ports.peer_address(Path::Lan, None).unwrap();
         assert_eq!(found.to_string(), "10.77.0.43:7402");
 
+        while !rig.folder.join("lan-lease").exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         // Another start, and no server: the lease is still good.
         drop((ports, _events));
         server.abort();
