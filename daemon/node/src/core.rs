@@ -396,7 +396,8 @@ impl<D: Disk> Core<D> {
         let mut ended = false;
         while let Some(output) = self.replica.poll() {
             match output {
-                replica::Output::Append(record) => self.append(&record),
+                replica::Output::Append(record) => taken_in(self.log.append(&record)),
+                replica::Output::AppendFrame(frame) => taken_in(self.log.append_frame(&frame)),
                 replica::Output::Send(message) => {
                     let end = self.log.end().0;
                     if let Some(link) = &mut self.link {
@@ -429,15 +430,6 @@ impl<D: Disk> Core<D> {
             }
         }
         ended
-    }
-
-    /// # Panics
-    /// When the log refuses a record that the replica counted: the two would drift apart, so this box
-    /// stops here and the peer takes over.
-    fn append(&mut self, record: &record::Record) {
-        if let Err(error) = self.log.append(record) {
-            panic!("the log refused record {:?}: {error}", record.address());
-        }
     }
 
     fn done(&mut self, request: RequestId) {
@@ -477,6 +469,13 @@ impl<D: Disk> Core<D> {
     pub fn peer_synced(&self) -> &Vector {
         self.replica.peer_synced()
     }
+}
+
+/// # Panics
+/// When the log refuses a record that the replica counted: the two would drift apart, so this box stops
+/// here and the peer takes over.
+fn taken_in(appended: Result<Position, journal::Error>) {
+    appended.unwrap_or_else(|error| panic!("the log refused a record: {error}"));
 }
 
 /// Why this frame cannot be taken, if it is a gap that brings something new: it stands for other records

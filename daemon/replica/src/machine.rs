@@ -113,6 +113,8 @@ pub enum Input {
 pub enum Output {
     /// Append to the log, at the position that the machine counts itself.
     Append(Record),
+    /// Likewise, with the bytes of a record as they came: also those that this version cannot read.
+    AppendFrame(Vec<u8>),
     /// To the peer, behind every record that was in the log when this came out.
     Send(Message),
     /// To the peer, as soon as possible, past records that wait.
@@ -415,19 +417,20 @@ impl Replica {
         }
         self.told.extend(seen.iter().map(|(w, n)| (*w, *n)));
         let index = self.held.get(&me).copied().unwrap_or(0);
-        self.store(Record { writer: me, index, clock: self.clock, seen, op, codec, payload });
+        let record = Record { writer: me, index, clock: self.clock, seen, op, codec, payload };
+        self.store(&record);
+        self.out.push_back(Output::Append(record));
     }
 
-    /// Puts a record, own or received, at the end of the log.
-    pub(crate) fn store(&mut self, record: Record) {
+    /// Counts a record, own or received, that goes to the end of the log.
+    pub(crate) fn store(&mut self, record: &Record) {
         self.clock = self.clock.max(record.clock);
-        let last = last_address(&record);
+        let last = last_address(record);
         *self.held.entry(record.writer).or_default() = last.index + 1;
         self.unsynced.push_back(last);
         self.uncommitted.push_back(last);
-        self.learn(&record, self.end);
+        self.learn(record, self.end);
         self.end += 1;
-        self.out.push_back(Output::Append(record));
     }
 
     /// Keeps in mind what the applied state does not say yet.

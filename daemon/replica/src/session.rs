@@ -11,7 +11,7 @@
 //! | both | session lost | waits; commits nothing |
 //! | alone, "ready" sent | session lost | a new episode: new lanes |
 
-use record::decode;
+use record::{check, decode_head};
 
 use crate::limits::JOIN_TAIL_BYTES;
 use crate::machine::{Applied, Hold, Input, Mode, Output, Replica, Stage};
@@ -146,7 +146,7 @@ impl Replica {
             return;
         }
         match message {
-            Message::Record(frame) => self.receive(&frame),
+            Message::Record(frame) => self.receive(frame),
             Message::CaughtUp => {
                 if let Some(session) = &mut self.session {
                     session.peer_caught_up = true;
@@ -185,8 +185,9 @@ impl Replica {
         }
     }
 
-    fn receive(&mut self, frame: &[u8]) {
-        let record = match decode(frame) {
+    fn receive(&mut self, frame: Vec<u8>) {
+        // The payload stays in the frame, which goes into the log as it is.
+        let record = match check(&frame).and_then(|()| decode_head(&frame)) {
             Ok(record) => record,
             Err(error) => return self.end_session(format!("a record from the peer: {error}")),
         };
@@ -198,7 +199,8 @@ impl Replica {
             ));
         }
         if record.index + record.op.count() > held {
-            self.store(record);
+            self.store(&record);
+            self.out.push_back(Output::AppendFrame(frame));
         }
     }
 
