@@ -75,6 +75,9 @@ fn with_maild(status: &Status, lines: &mut Vec<String>) {
         grouped(log.synced),
         grouped(log.applied)
     ));
+    if let Some(percent) = log.taking_in_percent() {
+        lines.push(format!("             reading the log into the mailboxes: {percent} %"));
+    }
     lines.push(format!(
         "  mail       {} messages, {} accounts, {} MiB free",
         grouped(status.messages),
@@ -306,6 +309,16 @@ mail-a   side a   view both   twinpost 0.1.0
         let mut picture = picture_without_maild();
         picture.report.as_mut().unwrap().problems = vec!["é".repeat(500)];
         check_size(&whole(&picture));
+    }
+
+    #[test]
+    fn a_box_that_builds_its_mailboxes_again_says_how_far_it_is() {
+        let mut picture = picture();
+        let status = picture.status.as_mut().unwrap();
+        status.log.applied = status.log.end / 2;
+        let text = whole(&picture);
+        check_size(&text);
+        assert!(text.contains("reading the log into the mailboxes: 50 %"));
     }
 
     #[test]

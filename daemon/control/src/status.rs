@@ -117,6 +117,19 @@ pub struct Log {
     pub applied: u64,
 }
 
+impl Log {
+    /// How much of the log the mailboxes and the user store have taken in, in percent, while they are far
+    /// behind it: after a start without them all of it has to be read. `None` when they keep up.
+    #[must_use]
+    pub fn taking_in_percent(&self) -> Option<u64> {
+        let behind = self.end.saturating_sub(self.applied);
+        (behind > KEEPS_UP_RECORDS).then(|| self.applied.saturating_mul(100) / self.end)
+    }
+}
+
+/// So many records are under way now and then in ordinary times.
+const KEEPS_UP_RECORDS: u64 = 10_000;
+
 /// The peer, as it last described itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {

@@ -301,7 +301,11 @@ impl Panel {
             address: self.addresses(status.side),
             up: true,
             healthy: status.healthy,
-            note: if status.healthy { String::new() } else { status.health.clone() },
+            note: match status.log.taking_in_percent() {
+                _ if !status.healthy => status.health.clone(),
+                Some(percent) => format!("reads its log into the mailboxes: {percent} %"),
+                None => String::new(),
+            },
             holds: report.as_ref().map(|r| holds(r.holds)).unwrap_or_default(),
             log: Some(LogPosition {
                 records: status.log.end,
