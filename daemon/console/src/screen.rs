@@ -233,6 +233,7 @@ pub mod tests {
             maintenance: false,
             waits_for_give_back: false,
             witness: None,
+            upkeep: Default::default(),
         };
         Picture { status: Ok(status), report: Some(Report::default()) }
     }

@@ -4,6 +4,9 @@
 /// thousands of writers is the largest.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 
+/// A backup goes over the socket in messages of at most this many bytes.
+pub const BACKUP_PART_BYTES: usize = 64 * 1024;
+
 /// The longest line of the log; what is over it is cut.
 pub const LOG_LINE_BYTES_MAX: usize = 1000;
 

@@ -113,6 +113,11 @@ pub enum ToMaild {
     /// Everything that is counted or measured, as OpenMetrics text. Answered with
     /// [`FromMaild::Metrics`].
     Metrics,
+    /// A copy of everything: answered with [`FromMaild::BackupPart`]s and [`FromMaild::BackupDone`].
+    Backup,
+    /// Serve without the other box, whatever this disk lacks: it is gone for good. Answered with
+    /// [`FromMaild::Done`].
+    ServeAlone,
 }
 
 /// From maild.
@@ -120,9 +125,18 @@ pub enum ToMaild {
 pub enum FromMaild {
     Status(Box<Status>),
     Digest(Digest),
-    /// The question could not be answered now.
+    /// The question could not be answered now, or not to the end.
     Failed {
         reason: String,
+    },
+    /// The next bytes of a backup, at most [`crate::limits::BACKUP_PART_BYTES`].
+    BackupPart {
+        bytes: Vec<u8>,
+    },
+    /// That was all of it.
+    BackupDone {
+        records: u64,
+        bytes: u64,
     },
     /// The wish is being carried out.
     Done,

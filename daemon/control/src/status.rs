@@ -45,6 +45,24 @@ pub struct Status {
     pub waits_for_give_back: bool,
     /// Whether the witness answers; `None` where none is configured.
     pub witness: Option<bool>,
+    pub upkeep: Upkeep,
+}
+
+/// What becomes of the box's log while it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upkeep {
+    /// Records that cannot be read on this box's disk now.
+    pub damaged: u64,
+    /// Of those, the other box could not give a good copy, so far.
+    pub put_off: u64,
+    /// Records mended from the other box since maild started.
+    pub mended: u64,
+    /// Times that every record was read and checked since then.
+    pub scrub_rounds: u64,
+    /// Bytes read for that.
+    pub scrubbed_bytes: u64,
+    /// Room of deleted mail that was given back since then.
+    pub reclaimed_bytes: u64,
 }
 
 /// One of the two boxes of a pair.

@@ -7,7 +7,7 @@
 //! | `joined` | exists once this disk has been in the view `both` |
 //! | `alone` | exists while this box's last view is `alone` |
 //! | `maintenance` | exists while this box is in maintenance |
-//! | `copying` | exists while this disk, which never joined, is filled by a peer whose disk did |
+//! | `copying` | exists while this disk, which never joined, is filled by a peer whose disk did, or from a backup |
 
 use std::fs;
 use std::io::Write;
@@ -182,6 +182,23 @@ fn expand(secret: &hkdf::Prk, purpose: &str) -> [u8; 32] {
         .and_then(|okm| okm.fill(&mut out))
         .expect("HKDF-SHA256 gives 32 bytes");
     out
+}
+
+/// The disk is about to become an old copy: from now on it has not joined, and serves alone only by the
+/// admin's word.
+///
+/// # Errors
+/// When a mark cannot be written or removed.
+pub fn forget_views(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("creating {directory:?}"))?;
+    write(&directory.join("copying"), b"", 0o644)?;
+    for mark in ["joined", "alone"].map(|mark| directory.join(mark)) {
+        if mark.exists() {
+            fs::remove_file(&mark)?;
+        }
+    }
+    fs::File::open(directory)?.sync_all()?;
+    Ok(())
 }
 
 type Pair = (CertificateDer<'static>, Vec<u8>);

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::backup;
 use crate::metrics;
 use crate::status::Statuses;
 use crate::time::ClockWish;
@@ -52,6 +53,10 @@ async fn answer(mut stream: UnixStream, statuses: &Statuses) -> Result<()> {
         }
         decoder.push(&buffer[..length]);
         while let Some(question) = decoder.next::<ToMaild>()? {
+            if question == ToMaild::Backup {
+                backup::send(&mut stream, &statuses.node).await?;
+                continue;
+            }
             let answer = reply(question, statuses).await;
             stream.write_all(&encode(&answer)?).await?;
         }
@@ -71,6 +76,10 @@ async fn reply(question: ToMaild, statuses: &Statuses) -> FromMaild {
             return FromMaild::Events { events: statuses.events.newest(usize::from(newest)) };
         }
         ToMaild::Metrics => return FromMaild::Metrics { text: metrics::text(statuses) },
+        ToMaild::Backup => {
+            return FromMaild::Failed { reason: "a backup is not one answer".into() };
+        }
+        ToMaild::ServeAlone => Admin::ServeAlone,
         ToMaild::Handover => Admin::Handover,
         ToMaild::GiveBack => Admin::GiveBack,
         ToMaild::Maintenance { on: true } => Admin::BeginMaintenance,

@@ -3,6 +3,7 @@
 //! `main` puts the parts together; each part is a file. Start reading at [`run`].
 
 mod ask;
+mod backup;
 mod bootstrap;
 mod closing;
 mod drive;
@@ -59,7 +60,24 @@ const CLOSING: Duration = Duration::from_millis(300);
 /// The mail service of one box of a twinpost pair.
 #[derive(Parser)]
 #[command(version)]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Option<Serve>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    ServeAlone(backup::ServeAloneArgs),
+}
+
+/// Without a command: serves.
+#[derive(clap::Args)]
+struct Serve {
     /// The site file of this box.
     #[arg(long)]
     site: PathBuf,
@@ -92,7 +110,7 @@ struct Args {
     reclaim_interval_s: Option<u64>,
 }
 
-impl Args {
+impl Serve {
     fn pace(&self) -> node::upkeep::Pace {
         let usual = node::upkeep::Pace::default();
         let seconds = |given: Option<u64>| given.map(Duration::from_secs);
@@ -111,6 +129,13 @@ fn main() -> Result<()> {
     }
     let args = Args::parse();
     log();
+    let args = match (args.command, args.serve) {
+        (Some(Command::Backup(args)), _) => return args.run(),
+        (Some(Command::Restore(args)), _) => return args.run(),
+        (Some(Command::ServeAlone(args)), _) => return args.run(),
+        (None, Some(args)) => args,
+        (None, None) => anyhow::bail!("--site and --data say which box this is; see --help"),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(args))
 }
@@ -129,7 +154,7 @@ fn log() {
     }
 }
 
-async fn run(args: Args) -> Result<()> {
+async fn run(args: Serve) -> Result<()> {
     let text = std::fs::read_to_string(&args.site)
         .with_context(|| format!("reading the site file {:?}", args.site))?;
     let site = Arc::new(Site::parse(&text)?);
@@ -224,24 +249,33 @@ async fn run(args: Args) -> Result<()> {
     let cookie = || Handle::new_id() as u64;
     tokio::spawn(TimeKeeper { site: site.clone(), seen: seen.clone(), wishes, cookie }.run());
 
-    wait_for_the_end(asked).await?;
+    let failed = wait_for_the_end(asked, node.failed()).await?;
     tracing::info!("stopping");
-    stop_watch.send_replace(Stop::HandOver);
-    // Whatever comes of it, the box stops.
-    let _ = timeout(HANDOVER_WAIT, handed_over.wait_for(|done| *done)).await;
-    closings.all("this box is stopping");
-    tokio::time::sleep(CLOSING).await;
+    if failed.is_none() {
+        stop_watch.send_replace(Stop::HandOver);
+        // Whatever comes of it, the box stops.
+        let _ = timeout(HANDOVER_WAIT, handed_over.wait_for(|done| *done)).await;
+        closings.all("this box is stopping");
+        tokio::time::sleep(CLOSING).await;
+    }
+    // A box that failed has nothing to drain: the sooner the peer hears it, the sooner it serves.
     stop_watch.send_replace(Stop::Goodbye);
     tokio::task::spawn_blocking(move || watch.join())
         .await?
         .map_err(|_| anyhow::anyhow!("failover died"))?;
     running.stop().await;
     tracing::info!("stopped");
-    Ok(())
+    match failed {
+        None => Ok(()),
+        Some(reason) => anyhow::bail!("this box could not go on: {reason}"),
+    }
 }
 
-/// A signal, or PID 1's word.
-async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Result<()> {
+/// A signal, or PID 1's word, or, with the reason, the node's.
+async fn wait_for_the_end(
+    mut asked: channel::Receiver<Option<String>>,
+    mut failed: channel::Receiver<Option<String>>,
+) -> Result<Option<String>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -249,13 +283,14 @@ async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Resul
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = asked.wait_for(Option::is_some) => {}
+        reason = failed.wait_for(Option::is_some) => return Ok(reason?.clone()),
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Side a connects to where `failover` says the peer is; side b accepts.
 async fn start_link(
-    args: &Args,
+    args: &Serve,
     node: &Handle,
     identity: &Arc<Identity>,
 ) -> Result<channel::Sender<Option<SocketAddr>>> {

@@ -69,6 +69,7 @@ impl Statuses {
             maintenance: report.as_ref().is_some_and(|r| r.maintenance),
             waits_for_give_back: report.as_ref().is_some_and(|r| !r.willing && !r.maintenance),
             witness: report.as_ref().and_then(|r| r.witness),
+            upkeep: self.upkeep(&progress),
         }
     }
 
@@ -163,10 +164,29 @@ impl Statuses {
                 "the two boxes differ although they hold the same log: one of them builds its state \
                  again by itself; if this stays, save the log and tell us"
             }
+            View::Both if self.node.progress().damage.put_off > 0 => {
+                "something on the disks is damaged at both boxes: save a backup of the rest, and look at both disks"
+            }
+            View::Both if self.node.progress().damage.damaged > 0 => {
+                "something on this box's disk is damaged and is being fetched from the other box; if this \
+                 comes again, replace the disk"
+            }
             View::Both => "all is well: both boxes hold every message",
             View::Alone => "the other box is away: new mail is on this box only",
         }
         .to_owned()
+    }
+
+    fn upkeep(&self, progress: &node::Progress) -> control::status::Upkeep {
+        let done = self.node.upkeep();
+        control::status::Upkeep {
+            damaged: progress.damage.damaged,
+            put_off: progress.damage.put_off,
+            mended: progress.damage.mended,
+            scrub_rounds: done.scrub_rounds,
+            scrubbed_bytes: done.scrubbed_bytes,
+            reclaimed_bytes: done.reclaimed_bytes,
+        }
     }
 
     fn links(&self, report: Option<&failover::Report>) -> Vec<Link> {

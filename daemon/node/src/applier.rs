@@ -105,10 +105,10 @@ impl Applier {
                     return;
                 }
             }
-            self.dirty |= stores_or_abort(self.shared.facts.put(&self.shared.index));
+            self.dirty |= self.shared.or_step_down(self.shared.facts.put(&self.shared.index));
             if self.dirty && self.checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
-                stores_or_abort(self.shared.index.checkpoint());
-                stores_or_abort(self.shared.users.checkpoint());
+                self.shared.or_step_down(self.shared.index.checkpoint());
+                self.shared.or_step_down(self.shared.users.checkpoint());
                 self.dirty = false;
                 self.checkpoint = Instant::now();
             }
@@ -137,7 +137,7 @@ impl Applier {
                     continue;
                 }
                 Err(journal::Error::Damaged { .. }) => break,
-                Err(error) => stores_or_abort(Err(error)),
+                Err(error) => self.shared.or_step_down(Err(error)),
             };
             if position >= end {
                 break;
@@ -177,9 +177,9 @@ impl Applier {
             return;
         }
         for (position, record) in batch.iter() {
-            stores_or_abort(self.shared.users.apply(*position, record));
+            self.shared.or_step_down(self.shared.users.apply(*position, record));
         }
-        let changed = stores_or_abort(self.shared.index.apply(batch));
+        let changed = self.shared.or_step_down(self.shared.index.apply(batch));
         batch.clear();
         for mailbox in changed {
             // Nobody may be listening.
@@ -224,8 +224,8 @@ impl Applier {
         if log.end().0 != self.applied {
             return None;
         }
-        let mut digest = stores_or_abort(self.shared.index.digest()).to_vec();
-        digest.extend(stores_or_abort(self.shared.users.digest()));
+        let mut digest = self.shared.or_step_down(self.shared.index.digest()).to_vec();
+        digest.extend(self.shared.or_step_down(self.shared.users.digest()));
         // Only this thread applies, so the state stood still meanwhile.
         Some(Told { applied, digest, rebuilt: self.rebuilt })
     }
@@ -252,21 +252,11 @@ impl Applier {
 
     /// Ends the program with both stores marked as not to be trusted: the next start builds them again.
     fn rebuild(&self) -> ! {
-        tracing::error!("this box stops to build its state again from the log");
         self.shared.index.distrust();
         self.shared.users.distrust();
-        std::process::abort()
+        self.shared.step_down("its state is to be built again from the log")
     }
 }
 
 /// The loop is gone.
 struct Stopped;
-
-/// A store that cannot take a committed record stops this box: the peer takes over, and the restart
-/// rebuilds what is damaged.
-fn stores_or_abort<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
-    result.unwrap_or_else(|error| {
-        tracing::error!(%error, "a store failed; this box stops and its peer takes over");
-        std::process::abort()
-    })
-}

@@ -8,13 +8,13 @@ use journal::{Damaged, Disk, Log, Position};
 use mailbox::{BodyState, Index};
 use record::{
     AccountId, Address, BodyRef, Clock, Entry, EntryId, MailboxId, Op, RequestId, Side, Vector,
-    Writer, decode_head,
+    Writer, decode_head, frame_length,
 };
 use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Sabotage, Wish};
 use users::Users;
 
 use crate::body::Body;
-use crate::limits::WORK_BATCH;
+use crate::limits::{BEHIND_BYTES_MAX, WORK_BATCH};
 use crate::link::Link;
 use crate::upkeep::Agreed;
 use crate::upkeep::agree::Talk;
@@ -111,6 +111,10 @@ pub enum Output {
     },
     /// The link has more to send than one turn takes: call `handle` again soon.
     Again,
+    /// The disk failed: this core takes nothing more. Open the log again.
+    Failed {
+        reason: String,
+    },
     /// Call [`Log::mend`], and tell by [`Input::Mended`] how it went.
     Mend {
         damaged: Damaged,
@@ -135,6 +139,8 @@ pub struct Core<D: Disk> {
     pub(crate) answers: BTreeMap<RequestId, Answer>,
     /// Committed, to be answered when applied up to here.
     unapplied: VecDeque<(u64, RequestId)>,
+    /// The log is broken.
+    failed: bool,
     pub(crate) talk: Talk,
     pub(crate) mender: Mender,
     pub(crate) out: VecDeque<Output>,
@@ -214,6 +220,7 @@ impl<D: Disk> Core<D> {
             serving: Serving::NotYet,
             answers: BTreeMap::new(),
             unapplied: VecDeque::new(),
+            failed: false,
             talk: Talk::default(),
             mender,
             out: VecDeque::new(),
@@ -223,6 +230,9 @@ impl<D: Disk> Core<D> {
     }
 
     pub fn handle(&mut self, now: Instant, input: Input) {
+        if self.failed {
+            return;
+        }
         match input {
             Input::Submit { request, wish, answer } => {
                 self.answers.insert(request, answer);
@@ -310,7 +320,10 @@ impl<D: Disk> Core<D> {
             Message::Synced(vector) => link.synced(vector),
             Message::Record(frame) => {
                 link.received(frame);
-                if let Some(reason) = gap_that_does_not_fit(&self.log, frame) {
+                if self.log.unwritten_bytes() > BEHIND_BYTES_MAX {
+                    return self.end_session(now, "this box's disk does not keep up");
+                }
+                if let Some(reason) = does_not_fit(&self.log, frame) {
                     return self.end_session(now, &reason);
                 }
             }
@@ -396,8 +409,14 @@ impl<D: Disk> Core<D> {
         let mut ended = false;
         while let Some(output) = self.replica.poll() {
             match output {
-                replica::Output::Append(record) => taken_in(self.log.append(&record)),
-                replica::Output::AppendFrame(frame) => taken_in(self.log.append_frame(&frame)),
+                replica::Output::Append(record) => {
+                    let appended = self.log.append(&record);
+                    self.taken_in(appended);
+                }
+                replica::Output::AppendFrame(frame) => {
+                    let appended = self.log.append_frame(&frame);
+                    self.taken_in(appended);
+                }
                 replica::Output::Send(message) => {
                     let end = self.log.end().0;
                     if let Some(link) = &mut self.link {
@@ -430,6 +449,23 @@ impl<D: Disk> Core<D> {
             }
         }
         ended
+    }
+
+    /// A log that is broken takes nothing more: this core is at its end.
+    ///
+    /// # Panics
+    /// When the log refuses a record otherwise that the replica counted: the two would drift apart, so this
+    /// box stops here and the peer takes over.
+    fn taken_in(&mut self, appended: Result<Position, journal::Error>) {
+        match appended {
+            Ok(_) => {}
+            Err(journal::Error::Broken(error)) => {
+                if !std::mem::replace(&mut self.failed, true) {
+                    self.out.push_back(Output::Failed { reason: error.to_string() });
+                }
+            }
+            Err(error) => panic!("the log refused a record: {error}"),
+        }
     }
 
     fn done(&mut self, request: RequestId) {
@@ -471,20 +507,17 @@ impl<D: Disk> Core<D> {
     }
 }
 
-/// # Panics
-/// When the log refuses a record that the replica counted: the two would drift apart, so this box stops
-/// here and the peer takes over.
-fn taken_in(appended: Result<Position, journal::Error>) {
-    appended.unwrap_or_else(|error| panic!("the log refused a record: {error}"));
-}
-
-/// Why this frame cannot be taken, if it is a gap that brings something new: it stands for other records
-/// than those held here. One of the two boxes must be mended by hand; nothing of it may get in here.
-fn gap_that_does_not_fit<D: Disk>(log: &Log<D>, frame: &[u8]) -> Option<String> {
+/// Why this frame cannot be taken, although it may be a record's. A gap that brings something new must not
+/// stand for other records than those held here: then one of the two boxes must be mended by hand, and
+/// nothing of it may get in.
+fn does_not_fit<D: Disk>(log: &Log<D>, frame: &[u8]) -> Option<String> {
     // A frame that is none ends the session when `replica` looks at it.
-    let gap = decode_head(frame).ok().filter(|head| matches!(head.op, Op::Gap { .. }))?;
-    let (held, end) = (log.count(gap.writer), gap.index + gap.op.count());
-    if gap.index > held || end <= held {
+    let head = decode_head(frame).ok()?;
+    if frame_length(frame) != Ok(frame.len()) {
+        return Some("the peer sent something behind a record".into());
+    }
+    let (held, end) = (log.count(head.writer), head.index + head.op.count());
+    if !matches!(head.op, Op::Gap { .. }) || head.index > held || end <= held {
         return None;
     }
     log.check_gap(frame).err().map(|error| error.to_string())

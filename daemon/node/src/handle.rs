@@ -20,6 +20,7 @@ use crate::core::{Answer, Place};
 use crate::facts::FactsKeeper;
 use crate::limits::{
     BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, MEND_WAIT, PASSWORD_CACHE_ENTRIES, READ_WAIT,
+    STEP_DOWN_WAIT,
 };
 use crate::serve;
 use crate::shell::Turn;
@@ -104,6 +105,8 @@ pub(crate) struct Shared {
     pub comparison: watch::Sender<Comparison>,
     /// The last one given to a new mailbox.
     pub uid_validity: AtomicU32,
+    /// Why this box cannot go on.
+    pub failed: watch::Sender<Option<String>>,
     pub upkeep: Mutex<Done>,
     /// Positions of damaged records that the peer could not give, so far.
     pub put_off: Mutex<BTreeSet<u64>>,
@@ -140,6 +143,13 @@ impl Handle {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.progress.borrow().clone()
+    }
+
+    /// Becomes the reason when this box cannot go on: its disk failed, or a store. Nothing more is taken or
+    /// acknowledged then; the program is to leave its addresses to the peer, end, and be started again.
+    #[must_use]
+    pub fn failed(&self) -> watch::Receiver<Option<String>> {
+        self.shared.failed.subscribe()
     }
 
     /// What the log's upkeep has done since the start.
@@ -364,6 +374,21 @@ impl Handle {
         }
     }
 
+    /// Writes a copy of everything that is durable now ([`journal::backup`]), while the box serves; how many
+    /// records and bytes that is. Blocks: not for an async task.
+    ///
+    /// # Errors
+    /// From `out`; or when a record is damaged: it is being mended then, try again.
+    pub fn backup(&self, out: impl std::io::Write) -> Result<(u64, u64), journal::Error> {
+        let written = journal::backup::write(&self.shared.log, out);
+        if let Err(journal::Error::Damaged { position: Some(position), .. }) = &written {
+            let found = self.shared.log.damaged_at(*position);
+            // A loop that has ended mends nothing more.
+            let _ = self.turns.blocking_send(Turn::Damaged(vec![found]));
+        }
+        written.map(|summary| (summary.frames, summary.bytes))
+    }
+
     /// The opening of a session, as of now.
     ///
     /// # Errors
@@ -441,6 +466,25 @@ impl Handle {
 }
 
 impl Shared {
+    /// See [`Handle::failed`].
+    pub fn fail(&self, reason: &str) {
+        tracing::error!(reason, "this box cannot go on; it stops and its peer takes over");
+        self.failed.send_replace(Some(reason.to_owned()));
+    }
+
+    /// For a thread that cannot go on: the program ends in order, or, when it does not, right here.
+    pub fn step_down(&self, reason: &str) -> ! {
+        self.fail(reason);
+        std::thread::sleep(STEP_DOWN_WAIT);
+        std::process::abort()
+    }
+
+    /// A store that cannot take a committed record stops this box: the peer takes over, and the restart
+    /// rebuilds what is damaged.
+    pub fn or_step_down<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> T {
+        result.unwrap_or_else(|error| self.step_down(&format!("a store failed: {error}")))
+    }
+
     fn verify(&self, user: &str, password: &str) -> Result<Option<AccountId>, users::Error> {
         let Some((account, hash)) = self.users.credentials(user)? else {
             // Takes as long as a wrong password does.

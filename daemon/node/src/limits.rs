@@ -32,6 +32,18 @@ pub const LOOP_QUEUE: usize = 4096;
 /// Changes of mailboxes that a slow listener may be behind before it is told "anything".
 pub const CHANGES_QUEUE: usize = 1024;
 
+/// While more than this waits for the disk, in bytes, no mail is taken, from clients or the peer: the log
+/// refuses what is over its own limit, and the largest message must fit between the two.
+pub const BEHIND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const _: () = assert!(
+    BEHIND_BYTES_MAX + record::limits::MESSAGE_BYTES_MAX + 1024 * 1024
+        < journal::limits::UNWRITTEN_BYTES_MAX
+);
+
+/// A box that cannot go on ends in order within this time, or at once after it.
+pub const STEP_DOWN_WAIT: Duration = Duration::from_secs(5);
+
 /// zstd level of message bodies: 306 MB/s on mail at a ratio of 2.4 (measured).
 pub const ZSTD_LEVEL: i32 = 1;
 
@@ -59,6 +71,9 @@ pub const DISK_FREE_BYTES_MIN: u64 = 32 * 1024 * 1024;
 
 /// Passwords found right, kept in memory so that the slow hash runs once for each.
 pub const PASSWORD_CACHE_ENTRIES: usize = 1024;
+
+/// A backup is read in pieces of this size when it is restored, in bytes.
+pub const RESTORE_READ_BYTES: usize = 1024 * 1024;
 
 /// Damaged records known at a time; the scrub waits while there are as many as this.
 pub const MEND_KNOWN_MAX: usize = 4096;

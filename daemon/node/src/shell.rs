@@ -8,6 +8,7 @@
 //! | applier (`applier`) | committed records into index and users, checkpoints, comparison with the peer |
 
 use std::collections::HashMap;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::mpsc as thread_mpsc;
@@ -26,7 +27,7 @@ use crate::body::Body;
 use crate::core::{Answer, Core, Input, Output, Place, Start};
 use crate::facts::FactsKeeper;
 use crate::handle::{Error, Handle, Progress, Shared};
-use crate::limits::{CHANGES_QUEUE, LOOP_QUEUE};
+use crate::limits::{BEHIND_BYTES_MAX, CHANGES_QUEUE, LOOP_QUEUE, RESTORE_READ_BYTES};
 use crate::upkeep::thread::Upkeep;
 use crate::upkeep::{Pace, Work};
 
@@ -92,6 +93,10 @@ pub(crate) enum Turn {
         message: Message,
     },
     Again,
+    /// The disk failed.
+    Failed {
+        reason: String,
+    },
     Damaged(Vec<Damaged>),
     Mended {
         position: u64,
@@ -149,6 +154,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         changes,
         comparison,
         uid_validity: AtomicU32::new(0),
+        failed: watch::channel(None).0,
         upkeep: Mutex::default(),
         put_off: Mutex::default(),
         bodies: Mutex::default(),
@@ -165,6 +171,8 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         upkeep.run(&work);
     })?;
     let thread = std::thread::Builder::new().name("node".into()).spawn(move || {
+        // Where a panic does not end the program by itself.
+        let _end = EndOnPanic;
         let told = Told { mode: mode_send, serving: serving_send, progress: progress_send };
         let mut node = Loop::new(core, turns, shared, told, work_send);
         node.turn(Turn::Damaged(damaged));
@@ -194,9 +202,34 @@ fn open(directory: &Path) -> anyhow::Result<Stores> {
     Ok((log, Arc::new(index), Arc::new(users), damaged))
 }
 
+/// Makes the log of a blank disk of a backup; how many records that is. Index and user store are built of
+/// it at the start. `directory` as in [`Config`].
+///
+/// # Errors
+/// When mail is there, or the backup is not whole; nothing is there afterwards.
+pub fn restore(input: impl Read, directory: &Path) -> anyhow::Result<u64> {
+    let log_directory = directory.join("log");
+    std::fs::create_dir_all(&log_directory)?;
+    let input = BufReader::with_capacity(RESTORE_READ_BYTES, input);
+    let disk = RealDisk::open(&log_directory)?;
+    let recovery = journal::backup::restore(input, disk, LogConfig::new(Handle::new_id()))?;
+    Ok(recovery.vector.values().sum())
+}
+
 /// Unix milliseconds.
 fn unix_ms() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}
+
+/// A loop that broke a rule of its own must not leave the rest of the program behind.
+struct EndOnPanic;
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
 }
 
 /// What everybody may watch.
@@ -260,19 +293,26 @@ impl Loop {
                 tracing::error!(%error, "the disk is full; nothing is acknowledged until there is room");
             }
             Err(error) => {
-                tracing::error!(%error, "the disk failed; this box stops and its peer takes over");
-                std::process::abort();
+                drop(back.blocking_send(Turn::Failed { reason: error.to_string() }));
             }
         })
         .expect("threads can be started at the start");
         while let Some(turn) = inbox.blocking_recv() {
-            if matches!(turn, Turn::Stop) {
+            match turn {
+                Turn::Stop => break,
+                Turn::Failed { reason } => {
+                    self.shared.fail(&reason);
+                    break;
+                }
+                turn => self.turn(turn),
+            }
+            if !self.outputs() {
                 break;
             }
-            self.turn(turn);
-            self.outputs();
             self.report();
         }
+        // Whoever waits for room in the queue hears that the loop has ended.
+        drop(inbox);
         drop(committer);
     }
 
@@ -289,7 +329,8 @@ impl Loop {
                 self.core.handle(now, Input::Submit { request, wish, answer: Answer::AtApply });
             }
             Turn::Deliver { body, places, answer, dones } => {
-                if !self.core.replica_state().has_room() {
+                let behind = self.core.log().unwritten_bytes() > BEHIND_BYTES_MAX;
+                if behind || !self.core.replica_state().has_room() {
                     dones.into_iter().for_each(|done| drop(done.send(Err(Error::Busy))));
                     return;
                 }
@@ -337,11 +378,12 @@ impl Loop {
             }
             Turn::AskWhatIsDead => self.core.handle(now, Input::AskWhatIsDead),
             // The wall clock above pumped already.
-            Turn::Again | Turn::Stop => {}
+            Turn::Again | Turn::Stop | Turn::Failed { .. } => {}
         }
     }
 
-    fn outputs(&mut self) {
+    /// `false` when the core is at its end.
+    fn outputs(&mut self) -> bool {
         while let Some(output) = self.core.poll() {
             match output {
                 Output::Send(message) => {
@@ -375,8 +417,13 @@ impl Loop {
                 Output::Agreed(agreed) => drop(self.upkeep.send(Work::Agreed(agreed))),
                 // A full queue brings the loop round anyway.
                 Output::Again => drop(self.turns.try_send(Turn::Again)),
+                Output::Failed { reason } => {
+                    self.shared.fail(&reason);
+                    return false;
+                }
             }
         }
+        true
     }
 
     fn report(&mut self) {

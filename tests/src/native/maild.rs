@@ -27,6 +27,8 @@ pub struct Maild {
     side: Side,
     folder: PathBuf,
     place: Place,
+    /// More of the command line.
+    options: Vec<String>,
     child: Option<Child>,
 }
 
@@ -58,7 +60,7 @@ impl Maild {
     fn prepare_at(site: &Site, folder: PathBuf, place: Place) -> Result<Maild> {
         fs::create_dir_all(folder.join("data"))?;
         fs::write(folder.join("site.toml"), site.to_toml())?;
-        Ok(Maild { side: site.side, folder, place, child: None })
+        Ok(Maild { side: site.side, folder, place, options: Vec::new(), child: None })
     }
 
     #[must_use]
@@ -123,6 +125,7 @@ impl Maild {
         command.arg("--data").arg(self.folder.join("data"));
         command.arg("--socket").arg(self.socket());
         command.arg("--init-socket").arg(self.folder.join("init.sock"));
+        command.args(&self.options);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = match &self.place {
             Place::Loopback { .. } => command.spawn(),
@@ -130,6 +133,41 @@ impl Maild {
         };
         self.child = Some(child.with_context(|| format!("starting {}", program.display()))?);
         Ok(())
+    }
+
+    /// More for the command line, from the next start on.
+    pub fn set_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+    }
+
+    /// Lets the running box write a backup.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn backup(&self, to: &Path) -> Result<()> {
+        let mut command = Command::new(program::maild());
+        command.arg("backup").arg("--socket").arg(self.socket()).arg("--out").arg(to);
+        succeed(&mut command)
+    }
+
+    /// Fills the blank disk of a box that does not run.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn restore(&mut self, from: &Path) -> Result<()> {
+        ensure!(self.child.is_none(), "box {} runs on its disk", self.side);
+        let mut command = Command::new(program::maild());
+        command.arg("restore").arg("--data").arg(self.data()).arg("--in").arg(from);
+        succeed(&mut command)
+    }
+
+    /// Tells the running box to serve alone, whatever its disk lacks.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn serve_alone(&self) -> Result<()> {
+        let mut command = Command::new(program::maild());
+        succeed(command.arg("serve-alone").arg("--socket").arg(self.socket()))
     }
 
     /// Gives the box a new, blank disk. Its site file stays as it is, also that of the first of the pair: it is to join
@@ -291,6 +329,13 @@ impl Maild {
         let place = if kept.is_ok() { copy.display().to_string() } else { "not kept".into() };
         eprintln!("the end of box {}'s log (whole: {place}):\n  {end}", self.side);
     }
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let done = command.stdin(Stdio::null()).output()?;
+    let text = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{command:?} ended with {}: {text}", done.status);
+    Ok(())
 }
 
 const LINES_SHOWN: usize = 40;

@@ -169,6 +169,11 @@ impl World {
                     self.counts.refused += 1;
                     self.clients.refused(side, request);
                 }
+                Output::Failed { reason } => {
+                    self.tell(|| format!("the disk of {side} fails, so it stops: {reason}"));
+                    let power_cut = self.random.permille(500);
+                    self.stop(side, power_cut);
+                }
                 Output::Mend { damaged, frames } => self.mend(side, damaged, &frames)?,
                 Output::Agreed(agreed) => {
                     self.tell(|| format!("{side} knows what is dead for both"));

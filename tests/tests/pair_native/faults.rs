@@ -14,7 +14,7 @@ const PHASE: usize = 60;
 /// The stories run one after the other: each loads both cores of a small machine by itself.
 static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-fn one_at_a_time() -> impl Drop {
+pub fn one_at_a_time() -> impl Drop {
     // A story that failed before does not matter to this one.
     ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -223,7 +223,7 @@ fn the_first_box_gets_a_new_disk() {
 }
 
 /// UIDVALIDITY, the UIDs and UIDNEXT.
-fn inbox(at: &Maild, account: &Account) -> Result<(u32, Vec<u32>, u32)> {
+pub fn inbox(at: &Maild, account: &Account) -> Result<(u32, Vec<u32>, u32)> {
     let mut imap = Imap::login(at, account)?;
     let selected = imap.select("INBOX")?;
     Ok((selected.uid_validity, imap.uids()?, selected.uid_next))

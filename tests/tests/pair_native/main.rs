@@ -5,11 +5,13 @@
 //! |---|---|
 //! | `faults.rs` | a box is killed, stands still, gets a new disk, the cable is cut: nothing acknowledged is lost or doubled |
 //! | `names.rs` | both sides of a split give one name: it is one afterwards |
+//! | `keeping.rs` | a backup is taken and restored; a disk rots and is mended |
 //! | `sharing.rs` | what is done at one box is seen at the other |
 //! | `clients.rs` | Python's standard library and curl |
 
 mod clients;
 mod faults;
+mod keeping;
 mod names;
 mod sharing;
 

@@ -228,6 +228,7 @@ impl Pair {
                 }
                 // Nothing rots here, and nobody deletes.
                 Output::Refused { .. } | Output::Mend { .. } | Output::Agreed(_) => {}
+                Output::Failed { reason } => panic!("{reason}"),
             }
         }
         if self.clients_since.is_some() {
