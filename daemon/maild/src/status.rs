@@ -148,6 +148,11 @@ impl Statuses {
         {
             return report.trouble.clone();
         }
+        if self.node.has_no_room() {
+            return "this box's disk is full, and the other box serves without it: delete mail, or put in a \
+                    larger disk"
+                .into();
+        }
         let conflicts = self.seen.conflicts.lock().expect("no holder panics");
         if let Some((ip, mac)) = conflicts.first_key_value() {
             return conflict(*ip, *mac);

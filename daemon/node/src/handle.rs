@@ -1,7 +1,7 @@
 //! What sessions, the link and the panel hold of a running node.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use imap::Facts;
@@ -107,6 +107,8 @@ pub(crate) struct Shared {
     pub uid_validity: AtomicU32,
     /// Why this box cannot go on.
     pub failed: watch::Sender<Option<String>>,
+    /// The disk has no room for what the peer would send.
+    pub no_room: AtomicBool,
     pub upkeep: Mutex<Done>,
     /// Positions of damaged records that the peer could not give, so far.
     pub put_off: Mutex<BTreeSet<u64>>,
@@ -143,6 +145,12 @@ impl Handle {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.progress.borrow().clone()
+    }
+
+    /// Is the disk so full that this box leaves the pair to its peer?
+    #[must_use]
+    pub fn has_no_room(&self) -> bool {
+        self.shared.no_room.load(Relaxed)
     }
 
     /// Becomes the reason when this box cannot go on: its disk failed, or a store. Nothing more is taken or
@@ -402,11 +410,14 @@ impl Handle {
     /// A session begins: its number, and what is to be sent. The channel closes when it must end.
     ///
     /// # Errors
-    /// [`Error::Stopped`].
+    /// [`Error::Stopped`]; [`Error::DiskFull`] when there is no room for what the peer would send.
     pub async fn link_up(
         &self,
         peer: Hello,
     ) -> Result<(u64, mpsc::UnboundedReceiver<Message>), Error> {
+        if self.shared.no_room.load(Relaxed) {
+            return Err(Error::DiskFull);
+        }
         let (send, receive) = mpsc::unbounded_channel();
         let (reply, wait) = oneshot::channel();
         self.turn(Turn::LinkUp { peer, send, reply }).await?;

@@ -69,6 +69,13 @@ pub const FIRST_MAILBOXES: [&str; 6] = ["INBOX", "Sent", "Drafts", "Trash", "Jun
 /// Below this much free space no new mail is taken (`452`); reading and deleting go on.
 pub const DISK_FREE_BYTES_MIN: u64 = 32 * 1024 * 1024;
 
+/// Below this much free space no session with the peer is kept up, in bytes: what it sends would fill the disk
+/// to the last byte, and index and user store need some of it. The peer goes on without this box until
+/// there is twice as much.
+pub const DISK_JOIN_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
+const _: () = assert!(DISK_JOIN_BYTES_MIN * 2 < DISK_FREE_BYTES_MIN);
+
 /// Passwords found right, kept in memory so that the slow hash runs once for each.
 pub const PASSWORD_CACHE_ENTRIES: usize = 1024;
 

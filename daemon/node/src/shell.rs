@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc as thread_mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
@@ -93,6 +93,8 @@ pub(crate) enum Turn {
         message: Message,
     },
     Again,
+    /// The disk has no room for what the peer sends.
+    NoRoom,
     /// The disk failed.
     Failed {
         reason: String,
@@ -155,6 +157,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         comparison,
         uid_validity: AtomicU32::new(0),
         failed: watch::channel(None).0,
+        no_room: AtomicBool::new(false),
         upkeep: Mutex::default(),
         put_off: Mutex::default(),
         bodies: Mutex::default(),
@@ -372,6 +375,8 @@ impl Loop {
                     let _ = link.send(message);
                 }
             }
+            Turn::NoRoom if self.link.take().is_some() => self.core.handle(now, Input::LinkDown),
+            Turn::NoRoom => {}
             Turn::Damaged(found) => self.core.handle(now, Input::Damaged(found)),
             Turn::Mended { position, done } => {
                 self.core.handle(now, Input::Mended { position, done });

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
-use tests::torture::{FailoverPlan, Fault, Plan, Size, catch_up, failover, full, rounds, split};
+use tests::torture::{
+    FailoverPlan, Fault, Plan, Size, broken, catch_up, failover, full, keep, rounds, split,
+};
 
 #[derive(Parser)]
 struct Cli {
@@ -36,6 +38,13 @@ enum Torture {
     },
     /// A disk without room (needs root, and mounts files)
     Full,
+    /// Most of a large mailbox is deleted, and the log kept tidy at full speed: rates, and how clients fare
+    Keep {
+        #[arg(long, default_value_t = 512)]
+        mib: usize,
+    },
+    /// A disk that fails (needs root, and mounts files)
+    Broken,
     /// Every fault of the network, the power, the disk and the program, on real ports (needs root)
     Failover {
         /// At least each scene once
@@ -106,6 +115,8 @@ fn main() -> Result<()> {
         Torture::Power(args) => rounds(&args.plan(Fault::Power))?,
         Torture::Net(args) => rounds(&args.plan(Fault::Net))?,
         Torture::CatchUp { mib } => catch_up(*mib)?,
+        Torture::Keep { mib } => keep(*mib)?,
+        Torture::Broken => broken()?,
         Torture::Full => full()?,
         Torture::Failover { minutes, seed, scenes, dead_after_ms } => failover(&FailoverPlan {
             minutes: *minutes,

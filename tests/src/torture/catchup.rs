@@ -37,29 +37,18 @@ pub fn catch_up(mib: usize) -> Result<serde_json::Value> {
     let missed_bytes = fill(&pair.a, &account, mib)?;
     println!("{mib} MiB taken by the survivor in {} s", filled.elapsed().as_secs());
 
-    let phase = Arc::new(AtomicUsize::new(0));
-    let over = Arc::new(AtomicBool::new(false));
-    let clients = [Kind::Smtp, Kind::Imap].map(|kind| {
-        let (phase, over, client) = (phase.clone(), over.clone(), client.clone());
-        let (smtp, imaps) = (pair.a.port(25), pair.a.port(993));
-        thread::spawn(move || match kind {
-            Kind::Smtp => deliver(smtp, &client, &phase, &over),
-            Kind::Imap => read(imaps, &client, &phase, &over),
-        })
-    });
+    let clients = Clients::start(&pair.a, &client);
     thread::sleep(CALM);
     let carried = pair.cable.carried_bytes();
-    phase.store(1, Ordering::SeqCst);
+    clients.next_phase();
     let back = Instant::now();
     pair.b.start()?;
     pair.wait_both()?;
     let took = back.elapsed();
-    phase.store(2, Ordering::SeqCst);
+    clients.next_phase();
     let carried = pair.cable.carried_bytes()[0] - carried[0];
     thread::sleep(CALM);
-    over.store(true, Ordering::SeqCst);
-    let [smtp, imap] = clients.map(|client| client.join().expect("no client panics"));
-    let (smtp, imap) = (smtp.context("the SMTP client")?, imap.context("the IMAP client")?);
+    let clients = clients.told(&["alone", "catching up", "both"])?;
     pair.wait_equal()?;
 
     let copied = copy(&pair.a, &pair.b)?;
@@ -84,19 +73,57 @@ pub fn catch_up(mib: usize) -> Result<serde_json::Value> {
         "bytes_per_s": rate as u64,
         "cp_bytes_per_s": copied as u64,
         "share_of_cp": rate / copied,
-        "smtp": smtp.told("SMTP delivery"),
-        "imap": imap.told("IMAP NOOP and FETCH"),
+        "clients": clients,
     });
     Ok(json)
 }
 
+/// One client that delivers and one that reads, all the time.
+pub(super) struct Clients {
+    phase: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+    threads: [thread::JoinHandle<Result<Turns>>; 2],
+}
+
+#[derive(Clone, Copy)]
 enum Kind {
     Smtp,
     Imap,
 }
 
+impl Clients {
+    pub(super) fn start(at: &Maild, client: &Account) -> Clients {
+        let phase = Arc::new(AtomicUsize::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let threads = [Kind::Smtp, Kind::Imap].map(|kind| {
+            let (phase, over, client) = (phase.clone(), over.clone(), client.clone());
+            let (smtp, imaps) = (at.port(25), at.port(993));
+            thread::spawn(move || match kind {
+                Kind::Smtp => deliver(smtp, &client, &phase, &over),
+                Kind::Imap => read(imaps, &client, &phase, &over),
+            })
+        });
+        Clients { phase, over, threads }
+    }
+
+    pub(super) fn next_phase(&self) {
+        self.phase.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Sends them home, and prints what each phase was like for them.
+    pub(super) fn told(self, phases: &[&str]) -> Result<serde_json::Value> {
+        self.over.store(true, Ordering::SeqCst);
+        let [smtp, imap] = self.threads.map(|client| client.join().expect("no client panics"));
+        let (smtp, imap) = (smtp.context("the SMTP client")?, imap.context("the IMAP client")?);
+        Ok(serde_json::json!({
+            "smtp": smtp.told("SMTP delivery", phases),
+            "imap": imap.told("IMAP NOOP and FETCH", phases),
+        }))
+    }
+}
+
 /// Fills the survivor with messages that do not compress. Gives their bytes.
-fn fill(at: &Maild, account: &Account, mib: usize) -> Result<u64> {
+pub(super) fn fill(at: &Maild, account: &Account, mib: usize) -> Result<u64> {
     let share = mib * 1024 * 1024 / MESSAGE_BYTES / SENDERS;
     let send = |index: usize| -> Result<u64> {
         let mut smtp = Smtp::connect(at.port(25), PATIENCE)?;
@@ -140,7 +167,7 @@ fn noise(dice: &mut Dice) -> Vec<u8> {
     message
 }
 
-/// What each turn of a client took, in milliseconds, by phase: before, during and after.
+/// What each turn of a client took, in milliseconds, by phase.
 #[derive(Default)]
 struct Turns([Vec<u64>; 3]);
 
@@ -163,9 +190,9 @@ impl Turns {
     }
 
     /// Prints them, too.
-    fn told(mut self, what: &str) -> serde_json::Value {
+    fn told(mut self, what: &str, phases: &[&str]) -> serde_json::Value {
         let mut json = serde_json::Map::new();
-        for (phase, turns) in ["alone", "catching up", "both"].iter().zip(&mut self.0) {
+        for (phase, turns) in phases.iter().zip(&mut self.0) {
             turns.sort_unstable();
             let at = |permille: usize| {
                 let last = turns.len().saturating_sub(1);
@@ -226,7 +253,7 @@ fn copy(a: &Maild, b: &Maild) -> Result<f64> {
     Ok(bytes as f64 / took.as_secs_f64())
 }
 
-fn size(folder: &Path) -> Result<u64> {
+pub(super) fn size(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -11,7 +11,9 @@
 //! | `stand` | the pair under torture with its clients |
 //! | `split` | both boxes take mail while nothing passes between them |
 //! | `catchup` | how a survivor's clients fare while the other box takes in what it missed |
+//! | `keep` | what reclaim and scrub give back and find, and how clients fare meanwhile |
 //! | `full` | a disk without room |
+//! | `broken` | a disk that fails |
 //! | `failover` | the scenes of [`crate::netns`], for hours |
 //! | `disk` | a file system in a file, whose power can be cut |
 //!
@@ -19,21 +21,25 @@
 //! asked twice because an answer got lost may happen twice.
 
 mod books;
+mod broken;
 mod catchup;
 mod clients;
 mod dice;
 mod disk;
 mod failover;
 mod full;
+mod keep;
 mod look;
 mod rounds;
 mod split;
 mod stand;
 
+pub use broken::broken;
 pub use catchup::catch_up;
 pub use disk::Disk;
 pub use failover::{FailoverPlan, failover};
 pub use full::full;
+pub use keep::keep;
 pub use rounds::{Fault, Plan, rounds};
 pub use split::split;
 pub use stand::Size;

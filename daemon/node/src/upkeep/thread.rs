@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ use tokio::sync::mpsc;
 use super::{Agreed, Pace, dead};
 use crate::handle::Shared;
 use crate::limits::{
-    MEND_KNOWN_MAX, RECLAIM_FREE_BYTES, RECLAIM_RETRY, SCRUB_STEP_BYTES, SCRUB_STEP_INTERVAL_MAX,
-    UPKEEP_TURN,
+    DISK_JOIN_BYTES_MIN, MEND_KNOWN_MAX, RECLAIM_FREE_BYTES, RECLAIM_RETRY, SCRUB_STEP_BYTES,
+    SCRUB_STEP_INTERVAL_MAX, UPKEEP_TURN,
 };
 use crate::shell::Turn;
 
@@ -102,7 +103,9 @@ impl Upkeep {
     }
 
     fn turn(&mut self, now: Instant) -> Result<(), Stopped> {
-        self.ask_what_is_dead(now)?;
+        let free = self.shared.log.free_bytes().unwrap_or(u64::MAX);
+        self.watch_room(free)?;
+        self.ask_what_is_dead(now, free)?;
         self.plan_reclaim();
         if !self.worth.is_empty() && now >= self.reclaim_due {
             self.reclaim()?;
@@ -124,8 +127,25 @@ impl Upkeep {
         self.tell(Turn::Mended { position: damaged.position.0, done: done.is_ok() })
     }
 
-    fn ask_what_is_dead(&mut self, now: Instant) -> Result<(), Stopped> {
-        let free = self.shared.log.free_bytes().unwrap_or(u64::MAX);
+    fn watch_room(&self, free: u64) -> Result<(), Stopped> {
+        let before = self.shared.no_room.load(Relaxed);
+        let enough = if before { 2 * DISK_JOIN_BYTES_MIN } else { DISK_JOIN_BYTES_MIN };
+        let now = free < enough;
+        self.shared.no_room.store(now, Relaxed);
+        match (before, now) {
+            (false, true) => {
+                tracing::error!(free, "the disk is full: this box leaves the pair to its peer");
+                self.tell(Turn::NoRoom)
+            }
+            (true, false) => {
+                tracing::info!(free, "there is room on the disk again");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ask_what_is_dead(&mut self, now: Instant, free: u64) -> Result<(), Stopped> {
         let interval = match free < RECLAIM_FREE_BYTES {
             true => RECLAIM_RETRY.min(self.pace.reclaim_interval),
             false => self.pace.reclaim_interval,
