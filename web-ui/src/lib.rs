@@ -26,7 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
 
 pub use guard::Client;
-pub use operations::{Account, Answer, Digest, Operations};
+pub use operations::{Account, Answer, Digest, Event, Operations, Wish};
 pub use status::{BoxStatus, Cable, CableKind, OneCopy, Side, Status, View};
 
 /// The panel, before it becomes routes.
@@ -67,6 +67,9 @@ impl Panel {
             .route("/status", get(routes::status::part))
             .route("/login", get(routes::login::page).post(routes::login::submit))
             .route("/logout", post(routes::login::sign_out))
+            .route("/pair/{wish}", post(routes::pair::submit))
+            .route("/events", get(routes::pair::events))
+            .route("/metrics", get(routes::api::metrics))
             .route("/accounts", get(routes::accounts::page).post(routes::accounts::add))
             .route(
                 "/accounts/{id}/remove",
@@ -77,6 +80,8 @@ impl Panel {
                 get(routes::accounts::ask_password).post(routes::accounts::set_password),
             )
             .route("/api/status", get(routes::api::status))
+            .route("/api/events", get(routes::api::events))
+            .route("/api/pair/{wish}", post(routes::api::wish))
             .route("/api/digest", get(routes::api::digest))
             .route("/api/accounts", get(routes::api::accounts).post(routes::api::add))
             .route("/api/accounts/{id}", delete(routes::api::remove))

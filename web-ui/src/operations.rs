@@ -30,6 +30,62 @@ pub trait Operations: Send + Sync + 'static {
 
     /// A digest of everything the box holds, for comparing it with the other box. Reads all of it.
     fn digest(&self) -> Answer<'_, Result<Digest, String>>;
+
+    /// Answers once the box has taken the wish; that it is fulfilled shows in the status.
+    fn wish(&self, wish: Wish) -> Answer<'_, Result<(), String>>;
+
+    /// What was decided about views and addresses at the box that serves the page: the newest events,
+    /// oldest first.
+    fn events(&self) -> Answer<'_, Vec<Event>>;
+
+    /// Everything that is counted or measured, as OpenMetrics text.
+    fn metrics(&self) -> Answer<'_, String>;
+}
+
+/// What the owner may want of the addresses of the pair. Handover and maintenance are of the box that
+/// serves the page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// The other box is to answer at this box's address.
+    Handover,
+    /// Each box takes its own address back.
+    GiveBack,
+    /// This box keeps a copy of everything and answers at no address.
+    BeginMaintenance,
+    EndMaintenance,
+}
+
+impl Wish {
+    pub const ALL: [Wish; 4] =
+        [Wish::Handover, Wish::GiveBack, Wish::BeginMaintenance, Wish::EndMaintenance];
+
+    /// As it stands in the address of its form.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Wish::Handover => "handover",
+            Wish::GiveBack => "give-back",
+            Wish::BeginMaintenance => "begin-maintenance",
+            Wish::EndMaintenance => "end-maintenance",
+        }
+    }
+
+    #[must_use]
+    pub fn named(name: &str) -> Option<Wish> {
+        Wish::ALL.into_iter().find(|wish| wish.name() == name)
+    }
+}
+
+/// Something that was decided, or that led to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// Unix time, s.
+    pub at: u64,
+    /// One word.
+    pub kind: String,
+    pub what: String,
+    /// May be empty.
+    pub why: String,
 }
 
 /// Two boxes that have applied the same records have the same digest.

@@ -4,13 +4,13 @@ use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::operations::Account;
+use crate::operations::{Account, Event};
 use crate::status::{CableKind, Side, Status, View};
 use crate::words::{self, Headline, Tone};
 
 /// What every page with a session needs.
 pub(crate) struct Frame {
-    /// Marks the present page in the navigation: `status` or `accounts`.
+    /// Marks the present page in the navigation: `status`, `events` or `accounts`.
     pub at: &'static str,
     pub form_token: String,
 }
@@ -26,6 +26,25 @@ pub(crate) struct LoginPage {
 pub(crate) struct StatusPage {
     pub frame: Frame,
     pub live: Live,
+    /// What may be wished for now.
+    pub wishes: Vec<words::Offer>,
+    pub done: Option<&'static str>,
+    pub problem: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "events.html")]
+pub(crate) struct EventsPage {
+    pub frame: Frame,
+    here: Side,
+    rows: Vec<EventRow>,
+}
+
+struct EventRow {
+    at_unix: u64,
+    at: String,
+    what: String,
+    why: String,
 }
 
 /// The part of the status page that updates by itself.
@@ -45,6 +64,7 @@ pub(crate) struct Live {
     messages: String,
     uptime: String,
     version: String,
+    witness: Option<&'static str>,
 }
 
 struct BoxCard {
@@ -65,6 +85,8 @@ struct CableRow {
     up: bool,
     carries_link: bool,
     round_trip: Option<String>,
+    /// Only where there is some.
+    loss: Option<String>,
 }
 
 /// The classes of the drawing: `good`, `watch`, `bad` for the boxes, `up` or `down` for the cables.
@@ -153,7 +175,23 @@ impl Live {
             messages: words::grouped(status.messages),
             uptime: words::lasting(status.uptime_s),
             version: status.version.clone(),
+            witness: status
+                .witness
+                .map(|answers| if answers { "answers" } else { "does not answer" }),
         }
+    }
+}
+
+impl EventsPage {
+    /// The newest first.
+    pub(crate) fn new(frame: Frame, status: &Status, events: &[Event]) -> EventsPage {
+        let rows = events.iter().rev().map(|event| EventRow {
+            at_unix: event.at,
+            at: words::clock(event.at, status.now),
+            what: event.what.clone(),
+            why: words::capital(&event.why),
+        });
+        EventsPage { frame, here: status.here, rows: rows.collect() }
     }
 }
 
@@ -193,6 +231,10 @@ impl CableRow {
             up: cable.up,
             carries_link: cable.carries_link && cable.up,
             round_trip: cable.round_trip_ms.filter(|_| cable.up).map(words::round_trip),
+            loss: cable
+                .loss_percent
+                .filter(|percent| cable.up && *percent > 0)
+                .map(|percent| format!("{percent} % lost")),
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Status {
     pub memory_bytes: u64,
     /// Of the software.
     pub version: String,
+    /// Whether the witness answers; none where none is configured.
+    pub witness: Option<bool>,
 }
 
 /// One box, as far as it is known here.
@@ -80,6 +82,11 @@ pub struct BoxStatus {
     pub holds: Vec<Side>,
     pub log: Option<LogPosition>,
     pub disk_free_bytes: Option<u64>,
+    /// Its owner has put it in maintenance: it keeps a copy and answers at no address.
+    pub maintenance: bool,
+    /// It could answer at its address, and waits for its owner's word: it was handed over, or give-back
+    /// is by hand.
+    pub rests: bool,
 }
 
 /// How far a box is in its log, in records.
@@ -107,6 +114,8 @@ pub struct Cable {
     /// Heartbeats come in on it.
     pub up: bool,
     pub round_trip_ms: Option<f64>,
+    /// Of the last 128 heartbeats of the other box.
+    pub loss_percent: Option<u32>,
     /// The copies of the mail travel on it.
     pub carries_link: bool,
 }

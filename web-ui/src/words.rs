@@ -1,5 +1,6 @@
 //! What the status means, in words for the owner: what happened, what it means, what to do.
 
+use crate::operations::Wish;
 use crate::status::{BoxStatus, CableKind, Side, Status, View};
 
 /// The first thing on the page.
@@ -97,8 +98,32 @@ fn both(status: &Status) -> Headline {
         return Headline {
             tone: Tone::Bad,
             title: format!("Box {} is not well", ill.side),
-            meaning: sentence(ill),
+            meaning: says(ill),
             todo: format!("If this does not pass, restart box {} from its console.", ill.side),
+        };
+    }
+    if let Some(kept) = status.boxes.iter().find(|b| b.maintenance) {
+        return Headline {
+            tone: Tone::Watch,
+            title: format!("Box {} is in maintenance", kept.side),
+            meaning: format!(
+                "Box {} answers at both addresses. Every message is still on both disks, but should \
+                 box {} fail, nobody answers.",
+                kept.side.other(),
+                kept.side.other()
+            ),
+            todo: format!("End it when you are done, at box {}'s own address.", kept.side),
+        };
+    }
+    if let Some(resting) = status.boxes.iter().find(|b| b.rests) {
+        return Headline {
+            tone: Tone::Watch,
+            title: format!("Box {} waits for your word", resting.side),
+            meaning: format!(
+                "Box {} answers at its address. Every message is still on both disks.",
+                resting.side.other()
+            ),
+            todo: "Let it take its address back when it suits you, below.".into(),
         };
     }
     if let Some(lone) = status.boxes.iter().find(|b| b.holds.is_empty()) {
@@ -129,6 +154,65 @@ fn both(status: &Status) -> Headline {
         title: "Both boxes are in service".into(),
         meaning: "Every message is on both disks before it is acknowledged.".into(),
         todo: String::new(),
+    }
+}
+
+/// Something that the owner may wish for now, as a button.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    pub name: &'static str,
+    pub title: String,
+    pub meaning: String,
+}
+
+/// What makes sense as the pair is. The box itself says no where it cannot be.
+#[must_use]
+pub fn wishes(status: &Status) -> Vec<Offer> {
+    let (here, there) = (status.here, status.here.other());
+    let (this, other) = (status.box_of(here), status.box_of(there));
+    let offer = |wish: Wish, title: &str, meaning: String| Offer {
+        name: wish.name(),
+        title: title.into(),
+        meaning,
+    };
+    let mut offers = Vec::new();
+    if this.maintenance {
+        let meaning = format!("Box {here} takes its address back and serves.");
+        return vec![offer(Wish::EndMaintenance, "End maintenance", meaning)];
+    }
+    if this.rests || (other.rests && !other.maintenance) {
+        let meaning =
+            "Each box answers at its own address again. Clients of an address that moves \
+                       connect again."
+                .into();
+        offers.push(offer(Wish::GiveBack, "Give back", meaning));
+    }
+    let other_serves = other.up && other.healthy && !other.rests && !other.maintenance;
+    if status.view == View::Both && other_serves && this.holds.contains(&here) {
+        let meaning = format!(
+            "Box {there} answers at the address of box {here} until you give it back. Clients \
+             connect again there."
+        );
+        offers.push(offer(Wish::Handover, "Hand over", meaning));
+    }
+    if status.view == View::Both && other_serves {
+        let meaning = format!(
+            "Box {here} keeps a copy of everything and answers at no address, whatever happens to \
+             box {there}, until you end it; then this panel is at box {here}'s own LAN address."
+        );
+        offers.push(offer(Wish::BeginMaintenance, "Begin maintenance", meaning));
+    }
+    offers
+}
+
+/// Said when a wish was taken.
+#[must_use]
+pub fn taken(wish: Wish) -> &'static str {
+    match wish {
+        Wish::Handover => "The address is being handed over.",
+        Wish::GiveBack => "The address is being given back.",
+        Wish::BeginMaintenance => "Maintenance begins.",
+        Wish::EndMaintenance => "Maintenance has ended.",
     }
 }
 
@@ -193,7 +277,13 @@ fn cable_todo(kind: CableKind) -> &'static str {
     }
 }
 
-fn sentence(one: &BoxStatus) -> String {
+/// With a capital and a full stop.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    format!("{}.", capital(text.trim_end_matches('.')))
+}
+
+fn says(one: &BoxStatus) -> String {
     if one.note.is_empty() {
         return String::new();
     }
@@ -315,8 +405,16 @@ mod tests {
             holds: vec![side],
             log: None,
             disk_free_bytes: None,
+            maintenance: false,
+            rests: false,
         };
-        let cable = |kind| Cable { kind, up: true, round_trip_ms: None, carries_link: false };
+        let cable = |kind| Cable {
+            kind,
+            up: true,
+            round_trip_ms: None,
+            loss_percent: None,
+            carries_link: false,
+        };
         Status {
             now: 1_790_000_000,
             here: Side::A,
@@ -329,6 +427,7 @@ mod tests {
             uptime_s: 0,
             memory_bytes: 0,
             version: "0".into(),
+            witness: None,
         }
     }
 
@@ -352,6 +451,8 @@ mod tests {
             Tone::Watch,
             "Box a does not answer its own address",
         );
+        check(&|s| s.boxes[0].maintenance = true, Tone::Watch, "Box a is in maintenance");
+        check(&|s| s.boxes[1].rests = true, Tone::Watch, "Box b waits for your word");
         check(&|s| s.boxes[1].healthy = false, Tone::Bad, "Box b is not well");
         check(
             &|s| {
@@ -370,6 +471,21 @@ mod tests {
             Tone::Watch,
             "Box a is starting",
         );
+    }
+
+    #[test]
+    fn what_is_offered_fits_the_pair() {
+        let offered = |change: &dyn Fn(&mut Status)| -> Vec<&'static str> {
+            let mut status = status();
+            change(&mut status);
+            wishes(&status).iter().map(|offer| offer.name).collect()
+        };
+        assert_eq!(offered(&|_| {}), ["handover", "begin-maintenance"]);
+        assert_eq!(offered(&|s| s.boxes[0].maintenance = true), ["end-maintenance"]);
+        assert_eq!(offered(&|s| s.boxes[1].maintenance = true), [""; 0]);
+        assert_eq!(offered(&|s| s.boxes[1].rests = true), ["give-back"]);
+        assert_eq!(offered(&|s| s.boxes[1].up = false), [""; 0]);
+        assert_eq!(offered(&|s| s.view = View::Alone(Side::A)), [""; 0]);
     }
 
     #[test]

@@ -100,6 +100,29 @@ async fn a_script_reads_adds_and_removes_with_the_password() {
 }
 
 #[tokio::test]
+async fn metrics_events_and_wishes_are_for_the_admin_only() {
+    let script = Script::new();
+    let password = basic(PASSWORD);
+    let admin = [("authorization", password.as_str())];
+    for path in ["/metrics", "/api/events"] {
+        assert_eq!(script.call("GET", path, &[], None).await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(script.call("GET", path, &admin, None).await.0, StatusCode::OK);
+    }
+    assert!(script.call("GET", "/metrics", &admin, None).await.1.ends_with("# EOF\n"));
+    let path = "/api/pair/begin-maintenance";
+    assert_eq!(script.call("POST", path, &[], None).await.0, StatusCode::UNAUTHORIZED);
+    let (cookie, token) = session(&script).await;
+    let with_cookie = [("cookie", cookie.as_str())];
+    assert_eq!(script.call("POST", path, &with_cookie, None).await.0, StatusCode::FORBIDDEN);
+    assert!(script.fake.wishes.lock().unwrap().is_empty());
+    let with_token = [("cookie", cookie.as_str()), ("x-form-token", token.as_str())];
+    assert_eq!(script.call("POST", path, &with_token, None).await.0, StatusCode::ACCEPTED);
+    let refused = script.call("POST", "/api/pair/give-back", &admin, None).await;
+    assert_eq!(refused.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(*script.fake.wishes.lock().unwrap(), [web_ui::Wish::BeginMaintenance]);
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_refused_and_counted_without_a_basic_challenge() {
     let script = Script::new();
     let wrong = basic("guess");

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use panel::{Fake, Numbers, PASSWORD};
 use tower::ServiceExt as _;
-use web_ui::{Client, router};
+use web_ui::{Client, Wish, router};
 
 const SECRET: [u8; 32] = [3; 32];
 const ID: &str = "0000000000000000000000009e3779b9";
@@ -226,6 +226,38 @@ async fn an_account_is_added_gets_a_password_and_is_removed() {
     assert_eq!(answer.header("location"), "/accounts?done=removed");
     assert!(!browser.get("/accounts").await.body.contains("ann@example.test"));
     assert_eq!(browser.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_address_is_handed_over_by_a_form_of_this_page_only() {
+    let browser = Browser::signed_in("both").await;
+    let token = browser.form_token().await;
+    assert!(browser.get("/").await.body.contains("action=\"/pair/handover\""));
+    for token in ["", "x"] {
+        let answer = browser.post("/pair/handover", &format!("form_token={token}")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+    assert!(browser.get("/pair/handover").await.status.is_client_error(), "a link moves nothing");
+    assert!(browser.fake.wishes.lock().unwrap().is_empty());
+    let form = format!("form_token={token}");
+    let answer = browser.post("/pair/handover", &form).await;
+    assert_eq!(answer.header("location"), "/?done=handover");
+    assert!(browser.get("/?done=handover").await.body.contains("is being handed over."));
+    assert_eq!(*browser.fake.wishes.lock().unwrap(), [Wish::Handover]);
+    let refused = browser.post("/pair/give-back", &form).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.body.contains("Each box holds its own address already."));
+    assert_eq!(browser.post("/pair/war", &form).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_events_are_listed_newest_first() {
+    let browser = Browser::signed_in("both").await;
+    let page = browser.get("/events").await.body;
+    let (new, old) = (page.find("Both boxes are in service"), page.find("goes on alone"));
+    assert!(new.unwrap() < old.unwrap(), "{page}");
+    assert!(!page.contains("<has>"), "escaped");
+    assert_eq!(Browser::new("both").get("/events").await.header("location"), "/login");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ pub struct PathReport {
     /// Heartbeats come in now.
     pub up: bool,
     pub carrier: bool,
+    pub heard_at: Option<Instant>,
     /// µs, smoothed; the last known one when the path is down.
     pub round_trip_us: Option<u64>,
     /// Of the last [`crate::limits::LOSS_WINDOW`] heartbeats of the peer.
@@ -81,6 +82,7 @@ impl Failover {
                     path,
                     up: self.peer.heard_on(path, now),
                     carrier: !self.peer.path(path).carrier_down,
+                    heard_at: self.peer.path(path).heard_at,
                     round_trip_us: self.peer.path(path).round_trip_us,
                     loss_percent: self.peer.loss_percent(path),
                 }),

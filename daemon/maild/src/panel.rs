@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use failover::{Path, Side};
+use failover::{Admin, Path, Side};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use node::Handle;
@@ -22,6 +22,7 @@ use crate::ask::Target;
 use crate::bootstrap::ADMIN_PASSWORD;
 use crate::drive::start_tls;
 use crate::listen::Place;
+use crate::metrics;
 use crate::status::Statuses;
 
 const HTTPS: u16 = 443;
@@ -29,6 +30,8 @@ const HTTPS: u16 = 443;
 const CONNECTIONS_MAX: usize = 256;
 /// A request's head must be there within this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Events on one page.
+const EVENTS_SHOWN: usize = 100;
 /// After a failure to accept (no file descriptors, say).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Characters of a new account's password (web-ui checks it, too).
@@ -168,9 +171,33 @@ impl Operations for Panel {
             })
         })
     }
+
+    fn wish(&self, wish: web_ui::Wish) -> Answer<'_, Result<(), String>> {
+        Box::pin(self.ask(wish))
+    }
+
+    fn events(&self) -> Answer<'_, Vec<web_ui::Event>> {
+        let events = self.statuses.events.newest(EVENTS_SHOWN);
+        let shown = events.into_iter().map(|event| web_ui::Event {
+            at: event.at_unix_s,
+            kind: event.kind,
+            what: event.what,
+            why: event.why,
+        });
+        let shown = shown.collect();
+        Box::pin(async { shown })
+    }
+
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async move { metrics::text(&self.statuses) })
+    }
 }
 
 impl Panel {
+    async fn ask(&self, wish: web_ui::Wish) -> Result<(), String> {
+        self.statuses.wishes.ask(admin(wish)).await
+    }
+
     fn node(&self) -> &Handle {
         &self.statuses.node
     }
@@ -251,19 +278,20 @@ impl Panel {
         let boxes = [web_ui::Side::A, web_ui::Side::B].map(|side| {
             if side == here { self.this_box(&status) } else { self.other_box(&status, &report) }
         });
+        let in_session = self.node().progress().in_session;
         let cables = report.iter().flat_map(|report| {
-            let in_session = self.node().progress().in_session;
-            report.peer.paths.iter().filter_map(move |path| {
-                Some(Cable {
-                    kind: match path.path {
-                        Path::Crossover => CableKind::Crossover,
-                        Path::Lan => CableKind::Lan,
-                        Path::Serial => return None,
-                    },
-                    up: path.up,
-                    round_trip_ms: path.round_trip_us.map(|us| us as f64 / 1000.0),
-                    carries_link: in_session && report.link == path.path,
-                })
+            // Most boxes have no serial cable, and so no name for its port.
+            let paths = report.peer.paths.iter().zip(&self.statuses.port_names);
+            paths.filter(|(_, port)| !port.is_empty()).map(move |(path, _)| Cable {
+                kind: match path.path {
+                    Path::Crossover => CableKind::Crossover,
+                    Path::Lan => CableKind::Lan,
+                    Path::Serial => CableKind::Serial,
+                },
+                up: path.up,
+                round_trip_ms: path.round_trip_us.map(|us| us as f64 / 1000.0),
+                loss_percent: path.loss_percent,
+                carries_link: in_session && report.link == path.path,
             })
         });
         web_ui::Status {
@@ -284,6 +312,7 @@ impl Panel {
             uptime_s: status.uptime_s,
             memory_bytes: status.memory_bytes,
             version: status.version,
+            witness: status.witness,
         }
     }
 
@@ -313,6 +342,8 @@ impl Panel {
                 applied: status.log.applied,
             }),
             disk_free_bytes: Some(status.disk_free_bytes),
+            maintenance: status.maintenance,
+            rests: status.waits_for_give_back,
         }
     }
 
@@ -331,6 +362,8 @@ impl Panel {
             holds: facts.map(|facts| holds(facts.holds)).unwrap_or_default(),
             log: None,
             disk_free_bytes: None,
+            maintenance: facts.is_some_and(|facts| facts.maintenance),
+            rests: facts.is_some_and(|facts| !facts.willing && !facts.maintenance),
         }
     }
 }
@@ -344,6 +377,15 @@ fn same(a: &str, b: &str) -> bool {
 async fn hash(password: String) -> Result<String> {
     let salt = Handle::new_id().to_le_bytes();
     Ok(tokio::task::spawn_blocking(move || users::hash_password(&password, salt)).await?)
+}
+
+fn admin(wish: web_ui::Wish) -> Admin {
+    match wish {
+        web_ui::Wish::Handover => Admin::Handover,
+        web_ui::Wish::GiveBack => Admin::GiveBack,
+        web_ui::Wish::BeginMaintenance => Admin::BeginMaintenance,
+        web_ui::Wish::EndMaintenance => Admin::EndMaintenance,
+    }
 }
 
 fn panel_side(side: control::Side) -> web_ui::Side {

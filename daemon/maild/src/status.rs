@@ -204,7 +204,7 @@ impl Statuses {
                 path: path_name(path.path),
                 port: port.clone(),
                 carrier: path.carrier,
-                heard_ms: path.up.then(|| ms_since(report.peer.heard_at)),
+                heard_ms: path.heard_at.map(|at| ms_since(Some(at))),
                 carries_session: in_session && report.link == path.path,
                 up: path.up,
                 round_trip_us: path.round_trip_us,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MaybeClient, is_id, parse_address, parse_password};
 use crate::guard::{Caller, Refusal};
-use crate::{Shared, State, headers};
+use crate::{Shared, State, Wish, headers};
 
 /// The body of `POST /api/accounts`.
 #[derive(Deserialize)]
@@ -42,6 +42,46 @@ pub(crate) async fn status(
     match may_read(&state, client, &headers).await {
         Ok(()) => Json(state.operations.status().await).into_response(),
         Err(answer) => answer,
+    }
+}
+
+/// For a collector of metrics: it sends the admin password with each request.
+pub(crate) async fn metrics(
+    Extract(state): Shared,
+    client: MaybeClient,
+    headers: HeaderMap,
+) -> Response {
+    match may_read(&state, client, &headers).await {
+        Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], state.operations.metrics().await)
+            .into_response(),
+        Err(answer) => answer,
+    }
+}
+
+pub(crate) async fn events(
+    Extract(state): Shared,
+    client: MaybeClient,
+    headers: HeaderMap,
+) -> Response {
+    match may_read(&state, client, &headers).await {
+        Ok(()) => Json(state.operations.events().await).into_response(),
+        Err(answer) => answer,
+    }
+}
+
+/// The wish's name is all there is to say: no body.
+pub(crate) async fn wish(
+    Extract(state): Shared,
+    client: MaybeClient,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Response {
+    if let Err(answer) = may_change(&state, client, &headers).await {
+        return answer;
+    }
+    match Wish::named(&name) {
+        Some(wish) => answer(state.operations.wish(wish).await, StatusCode::ACCEPTED),
+        None => problem(StatusCode::NOT_FOUND, "There is no such wish."),
     }
 }
 
@@ -182,3 +222,5 @@ fn problem(status: StatusCode, text: &str) -> Response {
 }
 
 const NO_ACCOUNT: &str = "There is no such account.";
+/// OpenMetrics 1.0.0, "Protocol negotiation".
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

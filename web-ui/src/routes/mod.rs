@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod api;
 pub(crate) mod login;
+pub(crate) mod pair;
 pub(crate) mod status;
 
 use axum::Extension;

@@ -5,7 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use web_ui::status::LogPosition;
 use web_ui::{
-    Account, Answer, BoxStatus, Cable, CableKind, OneCopy, Operations, Side, Status, View,
+    Account, Answer, BoxStatus, Cable, CableKind, Event, OneCopy, Operations, Side, Status, View,
+    Wish,
 };
 
 pub const PASSWORD: &str = "twinpost";
@@ -24,6 +25,7 @@ pub struct Fake {
     started: Instant,
     pub accounts: Mutex<Vec<Account>>,
     pub passwords: Mutex<Vec<(String, String)>>,
+    pub wishes: Mutex<Vec<Wish>>,
 }
 
 impl Fake {
@@ -44,6 +46,7 @@ impl Fake {
                 account(0, "office.and.everything.else@subdivision.example.test", Side::A),
             ]),
             passwords: Mutex::default(),
+            wishes: Mutex::default(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Fake {
             uptime_s: 273_912 + grown / 7,
             memory_bytes: 61_000_000,
             version: "0.1.0".into(),
+            witness: None,
         };
         self.set_scene(&mut status, grown);
         status
@@ -122,6 +126,8 @@ impl Fake {
             holds: vec![side],
             log: Some(LogPosition { records, synced: records, applied: records - 2 }),
             disk_free_bytes: Some(211_800_000_000 + u64::from(side as u8) * 412_000_000),
+            maintenance: false,
+            rests: false,
         }
     }
 }
@@ -131,7 +137,8 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn cable(kind: CableKind, up: bool, ms: f64, carries_link: bool) -> Cable {
-    Cable { kind, up, round_trip_ms: up.then_some(ms), carries_link }
+    let loss_percent = up.then_some(0);
+    Cable { kind, up, round_trip_ms: up.then_some(ms), loss_percent, carries_link }
 }
 
 impl Operations for Fake {
@@ -172,6 +179,35 @@ impl Operations for Fake {
             lock(&self.passwords).push((id, password));
             Ok(())
         })
+    }
+
+    fn wish(&self, wish: Wish) -> Answer<'_, Result<(), String>> {
+        Box::pin(async move {
+            if wish == Wish::GiveBack {
+                return Err("each box holds its own address already".into());
+            }
+            lock(&self.wishes).push(wish);
+            Ok(())
+        })
+    }
+
+    fn events(&self) -> Answer<'_, Vec<Event>> {
+        let event = |ago: u64, kind: &str, what: &str, why: &str| Event {
+            at: 1_790_000_000 - ago,
+            kind: kind.into(),
+            what: what.into(),
+            why: why.into(),
+        };
+        Box::pin(async move {
+            vec![
+                event(60, "alone", "This box goes on alone", "the other box <has> restarted"),
+                event(50, "both", "Both boxes are in service", ""),
+            ]
+        })
+    }
+
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async { "# EOF\n".into() })
     }
 
     fn digest(&self) -> Answer<'_, Result<web_ui::Digest, String>> {
