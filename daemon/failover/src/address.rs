@@ -58,7 +58,7 @@ impl Failover {
         if self.peer_holds(now, address) && !(is_peers && self.waited_for_release(now)) {
             return;
         }
-        if is_peers && !self.reach.now() {
+        if is_peers && !self.may_reach_beyond(now) {
             return;
         }
         self.addresses.held.set(address, true);
@@ -69,6 +69,14 @@ impl Failover {
         let what = format!("This box takes the address of box {address}");
         self.event(EventKind::Take, what, row.why);
         self.announcer.start(now, address, is_peers);
+    }
+
+    /// Clients can come to this box for the peer's address, as far as it can know.
+    fn may_reach_beyond(&self, now: Instant) -> bool {
+        let silent = self.peer.silent(now, self.config.dead_after);
+        // Its last heartbeat and an answer just behind it may have passed the cable before it was cut.
+        let well_after = self.peer.heard_at().map(|at| at + self.config.dead_after / 2);
+        self.reach.now() && (!silent || self.reach.proven_since(well_after))
     }
 
     fn give(&mut self, address: Side, why: &str) {
@@ -105,7 +113,7 @@ impl Failover {
         } else if self.rest.maintenance {
             Me::Maintained
         } else if self.cut_off(now) {
-            Me::Cut
+            if self.reach.now() { Me::Back } else { Me::Cut }
         } else if !self.health.well() || !self.rest.willing() {
             Me::Less
         } else {

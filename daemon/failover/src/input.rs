@@ -23,7 +23,8 @@ pub enum Input {
         path: Path,
         up: bool,
     },
-    /// The probe of the configured gateway; give each result, or at least each change.
+    /// The probe of the configured gateway; give each answer, and each change. The peer's address is taken
+    /// only after an answer that came since the peer fell silent.
     Gateway {
         reachable: bool,
     },

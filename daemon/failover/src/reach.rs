@@ -13,6 +13,7 @@ pub struct Reach {
     has_gateway: bool,
     carrier_lost: Option<Instant>,
     gateway_lost: Option<Instant>,
+    gateway_answered: Option<Instant>,
     /// The witness answers: whatever the gateway does, somebody beyond this box is there.
     vouched: bool,
     /// Since when both are there; `None` while one is missing.
@@ -26,6 +27,7 @@ impl Reach {
             has_gateway,
             carrier_lost: None,
             gateway_lost: None,
+            gateway_answered: None,
             vouched: false,
             good_since: None,
             settled: true,
@@ -37,6 +39,9 @@ impl Reach {
     }
 
     pub(crate) fn gateway(&mut self, now: Instant, reachable: bool) {
+        if reachable {
+            self.gateway_answered = Some(now);
+        }
         if self.has_gateway {
             self.gateway_lost = if reachable { None } else { self.gateway_lost.or(Some(now)) };
         }
@@ -61,6 +66,14 @@ impl Reach {
         {
             self.settled = false;
         }
+    }
+
+    /// Somebody beyond this box was heard after that moment: the silence of the peer is not this box's
+    /// own cable, whose loss is noticed later than the silence.
+    #[must_use]
+    pub fn proven_since(&self, since: Option<Instant>) -> bool {
+        let since = since.filter(|_| self.has_gateway && !self.vouched);
+        since.is_none_or(|since| self.gateway_answered.is_some_and(|at| at > since))
     }
 
     /// At this very moment.

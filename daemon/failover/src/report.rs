@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::beat::{Facts, Listener};
+use crate::limits::PATH_SILENT;
 use crate::table::Seen;
 use crate::{AlarmKind, Failover, Holds, Output, Path, Standing, words};
 
@@ -125,11 +126,15 @@ impl Failover {
         let facts = self.peer.facts();
         let goodbye = facts.is_some_and(|facts| facts.goodbye);
         let unwell = facts.is_some_and(|facts| !facts.healthy);
-        // A dead peer is one alarm, not one for each cable: a cable is missed when another one works. A
-        // plug that is out is said in any case.
-        let heard = |path: &Path| self.peer.heard_on(*path, now);
+        // A dead peer is one alarm, not one for each cable: a cable is missed when another one has worked
+        // for a moment. A plug that is out is said in any case.
+        let works = |path: &Path| {
+            let since = self.peer.path(*path).heard_since;
+            self.peer.heard_on(*path, now)
+                && since.is_some_and(|at| now.saturating_duration_since(at) >= PATH_SILENT)
+        };
         let quiet = |path| {
-            let unheard = !heard(&path) && Path::ALL.iter().any(heard);
+            let unheard = !self.peer.heard_on(path, now) && Path::ALL.iter().any(works);
             (unheard && !goodbye) || self.peer.path(path).carrier_down
         };
         [

@@ -92,6 +92,9 @@ pub enum Me {
     Maintained,
     /// In a view, but clients cannot reach it.
     Cut,
+    /// Likewise, until a moment ago: not for long enough to count on it. Both boxes of a LAN that comes
+    /// back are that, one a little later than the other, and then nothing shall move.
+    Back,
     /// In a view and reached, but not well, or it does not want its address: it was handed over, or waits
     /// for its owner's word.
     Less,
@@ -182,6 +185,7 @@ pub static ADDRESSES: &[AddressRow] = &[
         Want::Release,
         "clients reach the other box and not this one",
     ),
+    own(&[Me::Back], &[Beside::Better, Beside::Between], Want::Keep, ""),
     own(
         &[],
         &[Beside::Better],
@@ -192,7 +196,7 @@ pub static ADDRESSES: &[AddressRow] = &[
     own(&[Me::Less], &[Beside::Between, Beside::Elsewhere], Want::Keep, ""),
     own(&[], &[], Want::Hold, "this box is in service"),
     peers(&[Me::Out], &[], None, Want::Release, "this box is not in service"),
-    peers(&[Me::Cut], &[], None, Want::Release, "clients cannot reach this box"),
+    peers(&[Me::Cut, Me::Back], &[], None, Want::Release, "clients cannot reach this box"),
     peers(&[], &[], Some(true), Want::Release, "its owner answers at it"),
     peers(&[], &[Beside::Elsewhere], None, Want::Release, "the witness hears the other box serve"),
     peers(

@@ -72,6 +72,9 @@ impl Run {
             b.config.well_after_max = std::time::Duration::from_secs(4);
             b.config.has_serial = seed.is_multiple_of(3);
         }
+        for side in Side::BOTH {
+            world.input(side, Input::Gateway { reachable: true });
+        }
         let first = if world.random.below(2) == 0 { Side::A } else { Side::B };
         world.start(first);
         let later = world.random.below(6_000);

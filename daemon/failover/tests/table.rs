@@ -17,7 +17,7 @@ const SEEN: [Seen; 9] = [
     Seen::Both,
     Seen::Alone,
 ];
-const ME: [Me; 5] = [Me::Out, Me::Maintained, Me::Cut, Me::Less, Me::Fit];
+const ME: [Me; 6] = [Me::Out, Me::Maintained, Me::Cut, Me::Back, Me::Less, Me::Fit];
 const BESIDE: [Beside; 7] = [
     Beside::Gone,
     Beside::Elsewhere,
@@ -131,6 +131,10 @@ fn what_is_decided_about_the_addresses() {
         ("no gateway for either, the peer in maintenance", Me::Cut, Beside::Worse, Hold, Release),
         ("the view is changing, cut off", Me::Cut, Beside::Between, Keep, Release),
         ("cut off from each other, no gateway", Me::Cut, Beside::Elsewhere, Hold, Release),
+        ("the LAN is back, at the other one first", Me::Back, Beside::Better, Keep, Release),
+        ("the LAN is back, at this one first", Me::Back, Beside::Equal, Hold, Release),
+        ("the LAN is back, the view is changing", Me::Back, Beside::Between, Keep, Release),
+        ("the LAN is back, the peer gone", Me::Back, Beside::Gone, Hold, Release),
         ("peer ill, in no view, starting", Me::Fit, Beside::Useless, Hold, Hold),
         ("the peer limps, or handed over", Me::Fit, Beside::Worse, Hold, Hold),
         ("the view is changing", Me::Fit, Beside::Between, Hold, Keep),

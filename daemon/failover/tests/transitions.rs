@@ -194,6 +194,35 @@ fn an_isolated_box_keeps_its_own_address_only() {
 }
 
 #[test]
+fn a_gateway_that_goes_and_comes_back_moves_nothing() {
+    for apart_ms in [0, 40, 300, 800] {
+        let mut world = with_gateways(23);
+        for (reachable, first) in [(false, A), (true, B)] {
+            world.input(first, Input::Gateway { reachable });
+            world.run(apart_ms);
+            world.input(first.other(), Input::Gateway { reachable });
+            world.run(5_000);
+        }
+        assert_eq!(world.moves(), 0, "{apart_ms} ms apart: {}", world.story());
+    }
+}
+
+#[test]
+fn a_box_whose_own_cables_were_cut_takes_nothing_before_it_knows() {
+    let mut world = with_gateways(22);
+    // The gateway is asked each 250 ms, and called lost a second after its last answer.
+    world.boxes[0].gateway_answers(false);
+    for path in [Path::Crossover, Path::Lan] {
+        world.cut(path);
+    }
+    world.run(1_000);
+    world.input(A, Input::Gateway { reachable: false });
+    world.run(5_000);
+    assert!(world.never(&Happened::Take(A, B)), "{}", world.story());
+    assert_eq!((world.holders(A), world.holders(B)), (vec![A, B], vec![B]));
+}
+
+#[test]
 fn of_two_holders_after_a_split_the_one_that_clients_reach_keeps_the_address() {
     let mut world = with_gateways(21);
     for path in [Path::Crossover, Path::Lan] {

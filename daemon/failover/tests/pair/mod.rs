@@ -6,13 +6,13 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use failover::beat::{Beat, Key};
 use failover::{
-    Admin, Config, EventKind, Failover, Health, Holds, Input, Output, Path, ReplicaState, Side,
-    Standing, Why,
+    Admin, AlarmKind, Config, EventKind, Failover, Health, Holds, Input, Output, Path,
+    ReplicaState, Side, Standing, Why,
 };
 
 pub const KEY: [u8; 32] = [7; 32];
@@ -31,6 +31,8 @@ pub struct Box_ {
     pub replica: ReplicaState,
     pub held: Holds,
     pub paused_until_ms: Option<u64>,
+    /// Its gateway answers each probe.
+    gateway: bool,
     /// What came while it was paused.
     inbox: Vec<(Path, Vec<u8>)>,
     joined_once: bool,
@@ -69,6 +71,8 @@ pub struct World {
     /// `wires[from][path]`
     pub wires: [[Wire; 3]; 2],
     pub history: Vec<(u64, Happened)>,
+    /// Those that stand.
+    pub alarms: [BTreeSet<AlarmKind>; 2],
     pub random: Random,
     coming: BTreeMap<(u64, u64), Coming>,
     count: u64,
@@ -81,6 +85,13 @@ pub struct World {
 enum Session {
     Down { since_ms: u64 },
     Up { over: Path, since_ms: u64, joined: bool },
+}
+
+impl Box_ {
+    /// Without a word about it yet.
+    pub fn gateway_answers(&mut self, answers: bool) {
+        self.gateway = answers;
+    }
 }
 
 impl World {
@@ -97,6 +108,7 @@ impl World {
                 replica: ReplicaState::Starting,
                 held: Holds::default(),
                 paused_until_ms: None,
+                gateway: false,
                 inbox: Vec::new(),
                 joined_once: false,
                 was_alone: false,
@@ -109,6 +121,7 @@ impl World {
             boxes: [new_box(Side::A), new_box(Side::B)],
             wires: [[wire; 3]; 2],
             history: Vec::new(),
+            alarms: Default::default(),
             random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             coming: BTreeMap::new(),
             count: 0,
@@ -151,6 +164,7 @@ impl World {
     pub fn crash(&mut self, side: Side) {
         let b = &mut self.boxes[side as usize];
         b.machine = None;
+        self.alarms[side as usize].clear();
         b.held = Holds::default();
         b.replica = ReplicaState::Starting;
         b.paused_until_ms = None;
@@ -197,6 +211,9 @@ impl World {
 
     pub fn input(&mut self, side: Side, input: Input) {
         let now = self.now();
+        if let Input::Gateway { reachable } = input {
+            self.boxes[side as usize].gateway = reachable;
+        }
         let Some(machine) = &mut self.boxes[side as usize].machine else { return };
         machine.handle(now, input);
         self.drain(side);
@@ -221,8 +238,16 @@ impl World {
         }
         for side in Side::BOTH {
             self.wake(side);
+            self.probe_gateway(side);
         }
         self.session_step();
+    }
+
+    fn probe_gateway(&mut self, side: Side) {
+        let b = &self.boxes[side as usize];
+        if b.gateway && b.paused_until_ms.is_none() && self.now_ms.is_multiple_of(250) {
+            self.input(side, Input::Gateway { reachable: true });
+        }
     }
 
     fn arrive(&mut self, coming: Coming) {
@@ -332,7 +357,14 @@ impl World {
                 self.note(Happened::Event(side, kind));
                 self.note(Happened::Told(side, format!("{what}: {why}")));
             }
-            Output::Alarm { .. } => {}
+            Output::Alarm { kind, raised, .. } => {
+                let alarms = &mut self.alarms[side as usize];
+                if raised {
+                    assert!(alarms.insert(kind), "raised twice");
+                } else {
+                    assert!(alarms.remove(&kind), "over, but was not raised");
+                }
+            }
         }
     }
 

@@ -11,6 +11,8 @@ use crate::ports::PortEvent;
 
 /// A gateway that did not answer for this long is lost.
 const LOST: Duration = Duration::from_secs(1);
+/// That one answers is told at most this often.
+const AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) struct Gateways {
     network: Network,
@@ -20,7 +22,7 @@ pub(super) struct Gateways {
     known: Vec<(IpAddr, Option<Instant>)>,
     /// What the default routes say, IPv4 and IPv6.
     routes: [Option<IpAddr>; 2],
-    said: Option<bool>,
+    said: Option<(bool, Instant)>,
 }
 
 impl Gateways {
@@ -34,7 +36,8 @@ impl Gateways {
             let heard = |ip: &IpAddr| self.known.iter().find(|(one, _)| one == ip)?.1;
             self.known = known.iter().map(|ip| (*ip, heard(ip))).collect();
         }
-        self.say();
+        // Nobody is asked: the carrier of the port has to do, and that is so all the time.
+        self.say(self.known.is_empty());
         for ipv6 in [false, true] {
             // What the kernel learned from a router, it also forgets by itself.
             if !(ipv6 && own.ipv6_is_automatic) {
@@ -47,7 +50,7 @@ impl Gateways {
     pub(super) fn hear(&mut self, ip: IpAddr) {
         if let Some((_, heard)) = self.known.iter_mut().find(|(gateway, _)| *gateway == ip) {
             *heard = Some(Instant::now());
-            self.say();
+            self.say(true);
         }
     }
 
@@ -55,15 +58,18 @@ impl Gateways {
         heard.is_some_and(|at| at.elapsed() < LOST)
     }
 
-    /// One that answers is enough: clients come in through it. Without any, the carrier of the port
-    /// has to do.
-    fn say(&mut self) {
+    /// One that answers is enough: clients come in through it. `fresh`: somebody has just answered, which is
+    /// told again and again, because a box takes an address over only when it was reached after its
+    /// peer fell silent.
+    fn say(&mut self, fresh: bool) {
         let reachable =
             self.known.is_empty() || self.known.iter().any(|(_, heard)| Self::answers(*heard));
-        if self.said != Some(reachable)
-            && self.send.try_send(PortEvent::Gateway { reachable }).is_ok()
-        {
-            self.said = Some(reachable);
+        let news = match self.said {
+            Some((said, at)) if said == reachable => fresh && reachable && at.elapsed() >= AGAIN,
+            _ => true,
+        };
+        if news && self.send.try_send(PortEvent::Gateway { reachable }).is_ok() {
+            self.said = Some((reachable, Instant::now()));
         }
     }
 
