@@ -197,7 +197,8 @@ impl Watch {
 
     fn ask_peers(&self) {
         let own = self.parts.own.borrow().ipv4();
-        for peer in self.neighbours.lock().peers.clone() {
+        let peers = self.neighbours.lock().peers.clone();
+        for peer in peers {
             self.neighbours.ask(own, peer);
         }
     }
