@@ -21,7 +21,7 @@ mod touch;
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::op::Stamp;
-use record::{AccountId, EntryId, MailboxId, Op, Record, Uid, Writer};
+use record::{AccountId, EntryId, MailboxId, ModSeq, Op, Record, Uid, Vector, View, Writer};
 
 use crate::error::Error;
 use crate::keys;
@@ -101,7 +101,9 @@ impl<'t> Batch<'t> {
             Op::Subscribe { account, name, subscribed } => {
                 self.subscribe(*account, name, *subscribed, stamp)
             }
-            Op::Floor { account, uid, modseq } => self.change_account(*account, |row| {
+            Op::View { view, number, on_disk } => self.view(at.writer, *view, *number, on_disk),
+            Op::Floor { account, uid, modseq, lost } => self.change_account(*account, |row| {
+                row.burnt.insert(*lost);
                 row.floor_uid = row.floor_uid.max(*uid);
                 row.floor_modseq = row.floor_modseq.max(*modseq);
             }),
@@ -112,7 +114,6 @@ impl<'t> Batch<'t> {
             // The user store's, the journal's and the replica's.
             Op::Start
             | Op::Gap { .. }
-            | Op::View { .. }
             | Op::Body(_)
             | Op::SetPassword { .. }
             | Op::MoveHome { .. }
@@ -172,6 +173,35 @@ impl<'t> Batch<'t> {
                 load(self.tables, Table::Writers, &keys::writer(writer))?.unwrap_or_default(),
             ),
         })
+    }
+
+    fn view(
+        &mut self,
+        writer: Writer,
+        view: View,
+        number: u64,
+        on_disk: &Vector,
+    ) -> Result<(), Error> {
+        self.writer(writer)?.view = Some((view, number));
+        for (other, count) in on_disk {
+            let row = self.writer(*other)?;
+            row.on_disk = row.on_disk.max(*count);
+        }
+        Ok(())
+    }
+
+    /// Keeps in mind what a side gives while it is alone.
+    fn note_lane(
+        &mut self,
+        writer: Writer,
+        mailbox: MailboxId,
+        uid: Uid,
+        modseq: ModSeq,
+    ) -> Result<(), Error> {
+        if let Some((View::Alone(side), number)) = self.writer(writer)?.view {
+            self.tally(mailbox)?.lanes.entry(side).or_default().give(number, uid, modseq);
+        }
+        Ok(())
     }
 
     fn tally(&mut self, mailbox: MailboxId) -> Result<&mut Tally, Error> {

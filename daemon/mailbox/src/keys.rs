@@ -105,6 +105,11 @@ pub(crate) fn split_placement(key: &[u8]) -> Option<Address> {
     Some(Address { writer: Writer { side, incarnation }, index })
 }
 
+pub(crate) fn split_writer(key: &[u8]) -> Option<Writer> {
+    let side = if *key.first()? == 0 { Side::A } else { Side::B };
+    Some(Writer { side, incarnation: u128::from_be_bytes(*key.last_chunk()?) })
+}
+
 /// The last 16 bytes of a key that ends with an id.
 pub(crate) fn last_id(key: &[u8]) -> Option<u128> {
     Some(u128::from_be_bytes(*key.last_chunk()?))

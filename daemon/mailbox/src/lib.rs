@@ -30,5 +30,5 @@ mod tables;
 
 pub use error::Error;
 pub use index::Index;
-pub use read::{BodyState, Counts, Delta, EntryState, Join, Mailbox, Stale};
-pub use rows::{FlagState, Row};
+pub use read::{BodyState, Counts, Delta, EntryState, Incarnation, Join, Mailbox, Stale};
+pub use rows::{FlagState, Lane, Row};

@@ -3,9 +3,12 @@
 mod bodies;
 mod messages;
 mod names;
+mod past;
 mod work;
 
 use record::{AccountId, Entry, EntryId, Flag, MailboxId, ModSeq, Uid, Vector};
+
+pub use past::Incarnation;
 
 use crate::rows::{FlagState, Row};
 

@@ -28,7 +28,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::op::{Seen, Stamp};
 use record::{
-    AccountId, Address, BodyRef, Entry, EntryId, Flag, MailboxId, ModSeq, Uid, Vector, Writer,
+    AccountId, Address, BodyRef, Entry, EntryId, Flag, MailboxId, ModSeq, Side, Uid, Vector, View,
+    Writer,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ use crate::error::Error;
 use crate::tables::{Table, Tables};
 
 /// Version of everything in this file.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// One message as clients see it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -70,12 +71,44 @@ pub(crate) struct WriterRow {
     pub(crate) applied: u64,
     /// What it held at its latest record.
     pub(crate) seen: Seen,
+    /// Its latest view, and that view's number.
+    pub(crate) view: Option<(View, u64)>,
+    /// So many of its records are on its own side's disk, as the other side was told.
+    pub(crate) on_disk: u64,
+}
+
+/// What one side has given in a mailbox while it was alone: in its latest episode that gave anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Lane {
+    /// The number of the view.
+    pub episode: u64,
+    /// The first and the last UID; none while only flags changed.
+    pub first: Uid,
+    pub uid: Uid,
+    pub modseq: ModSeq,
+}
+
+impl Lane {
+    pub(crate) fn give(&mut self, episode: u64, uid: Uid, modseq: ModSeq) {
+        if self.episode < episode {
+            *self = Lane { episode, ..Lane::default() };
+        }
+        if self.episode == episode {
+            if self.first == Uid(0) {
+                self.first = uid;
+            }
+            self.uid = self.uid.max(uid);
+            self.modseq = self.modseq.max(modseq);
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AccountRow {
     pub(crate) floor_uid: Uid,
     pub(crate) floor_modseq: ModSeq,
+    /// The lost disks of which all is below the floor.
+    pub(crate) burnt: BTreeSet<u128>,
     pub(crate) created: Option<Founded>,
     pub(crate) removed: Option<Removed>,
 }
@@ -155,6 +188,8 @@ pub(crate) struct Tally {
     pub(crate) version: u64,
     /// Each writer's latest placement here.
     pub(crate) latest: BTreeMap<Writer, Latest>,
+    /// What each side gave here while it was alone.
+    pub(crate) lanes: BTreeMap<Side, Lane>,
     /// Each writer's latest MODSEQ here.
     pub(crate) stamps: BTreeMap<Writer, LatestModSeq>,
 }

@@ -10,7 +10,7 @@ use record::{
     AccountId, Address, BodyRef, Clock, Entry, EntryId, MailboxId, Op, RequestId, Side, Vector,
     Writer, decode_head, frame_length,
 };
-use replica::{Applied, Hello, Message, Mode, Recovered, Replica, Sabotage, Wish};
+use replica::{Applied, Hello, Lane, Message, Mode, Recovered, Replica, Sabotage, Wish};
 use users::Users;
 
 use crate::body::Body;
@@ -190,8 +190,28 @@ impl<D: Disk> Core<D> {
         let me = Writer { side: start.side, incarnation: start.incarnation };
         let vector = log.vector();
         let Start { blank, may_serve_alone, .. } = *start;
-        let recovered =
-            Recovered { vector, end, committed: applied, clock, blank, may_serve_alone };
+        let (mut views, mut on_disk, mut view_number) = (BTreeMap::new(), Vector::new(), 0);
+        for (writer, known) in stored(index.incarnations()) {
+            view_number = view_number.max(known.view.map_or(0, |(_, number)| number));
+            match known.view {
+                Some(view) if writer.side == start.side => drop(views.insert(writer, view)),
+                _ => drop(on_disk.insert(writer, known.on_disk)),
+            }
+        }
+        on_disk.retain(|writer, count| writer.side != start.side && *count > 0);
+        let disk = log.id();
+        let recovered = Recovered {
+            vector,
+            end,
+            committed: applied,
+            clock,
+            disk,
+            views,
+            view_number,
+            on_disk,
+            blank,
+            may_serve_alone,
+        };
         let mut replica = Replica::new(me, recovered);
         let mut mender = Mender::default();
         let mut scan = log.scan(Position(applied));
@@ -575,6 +595,16 @@ impl Applied for View<'_> {
     fn is_dead(&self, body: BodyRef) -> bool {
         let address = Address { writer: body.writer, index: body.index };
         matches!(stored(self.index.body_state(address)), BodyState::Dead { .. })
+    }
+
+    fn lane(&self, mailbox: MailboxId, side: Side) -> Option<Lane> {
+        let lane = stored(self.index.lane(mailbox, side))?;
+        let mailbox::Lane { episode, first, uid, modseq } = lane;
+        Some(Lane { episode, first_uid: first.0, uid: uid.0, modseq: modseq.0 })
+    }
+
+    fn burnt(&self, account: AccountId, lost: u128) -> bool {
+        stored(self.index.is_burnt(account, lost))
     }
 
     fn mailboxes(&self) -> Vec<(AccountId, MailboxId)> {

@@ -313,6 +313,9 @@ impl Handle {
         if !self.is_serving() {
             return Err(Error::NotInView);
         }
+        if wish.places() > replica::limits::WISH_ENTRIES_MAX {
+            return Err(Error::Refused("too many messages at once".into()));
+        }
         let (done, wait) = oneshot::channel();
         let request = RequestId(Handle::new_id());
         self.turn(Turn::Submit { request, wish, done }).await?;

@@ -11,6 +11,8 @@ use crate::id::{AccountId, Clock, EntryId, MailboxId, ModSeq, Side, Uid, Vector,
 pub enum View {
     Both,
     Alone(Side),
+    /// This side has stopped placing as alone, to join: its episode is over.
+    Leaving(Side),
 }
 
 /// Where a message's bytes are: `parts` consecutive [`Op::Body`] records of one writer. The first holds
@@ -65,10 +67,13 @@ pub struct FlagChange {
 pub enum Op {
     /// The first record of an incarnation. Its `seen` is the full vector; later records carry changes.
     Start,
-    /// This writer changed its view.
+    /// This writer changed its view. `Alone` with the number of this side's last one goes on with that
+    /// episode, after a restart. `on_disk`: so many records of these writers of the other side are on
+    /// that side's own disk, as it said; those that changed since this writer's last view.
     View {
         view: View,
         number: u64,
+        on_disk: Vector,
     },
     /// Bytes of a message.
     Body(BodyPart),
@@ -99,11 +104,14 @@ pub enum Op {
         from_mailbox: MailboxId,
         from_modseq: ModSeq,
     },
-    /// No UID up to this one, and no MODSEQ, is ever given again in any mailbox of the account.
+    /// No UID up to this one, and no MODSEQ, is ever given again in any mailbox of the account: what only
+    /// the disk `lost` knew is burnt. (A disk is named by its log's id, an old copy of one by the
+    /// incarnation that it came back with.)
     Floor {
         account: AccountId,
         uid: Uid,
         modseq: ModSeq,
+        lost: u128,
     },
     /// A mailbox begins. `uid_validity` never changes after.
     CreateMailbox {

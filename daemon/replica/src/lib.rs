@@ -9,6 +9,7 @@
 //! |---|---|
 //! | what clients wish, and which side orders it | `wish.rs` |
 //! | UIDs, MODSEQs, lanes | `lanes.rs` |
+//! | this side's own views: which episode goes on | `episode.rs` |
 //! | wishes become records | `place.rs` |
 //! | hello, caught up, ready, both, alone | `session.rs` |
 //! | what is committed, who gets an answer | `commit.rs` |
@@ -21,6 +22,7 @@
 //! is prevented before it is written.
 
 mod commit;
+mod episode;
 mod lanes;
 pub mod limits;
 mod machine;
@@ -30,6 +32,7 @@ mod sabotage;
 mod session;
 mod wish;
 
+pub use lanes::Lane;
 pub use machine::{Applied, Input, Mode, Output, Recovered, Replica};
 pub use message::{Hello, Message};
 pub use sabotage::Sabotage;

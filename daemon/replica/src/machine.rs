@@ -1,6 +1,6 @@
 //! The state and its one door in and one door out.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use record::{
@@ -8,7 +8,8 @@ use record::{
     Side, Vector, View, Writer,
 };
 
-use crate::lanes::Lanes;
+use crate::episode::Episodes;
+use crate::lanes::Lane;
 use crate::message::{Hello, Message};
 use crate::sabotage::Sabotage;
 use crate::session::Session;
@@ -36,6 +37,10 @@ pub trait Applied {
     fn account_of(&self, mailbox: MailboxId) -> Option<AccountId>;
     /// Was every entry that had this body expunged? Its bytes may be gone, or about to go, at either box.
     fn is_dead(&self, body: BodyRef) -> bool;
+    /// What the side gave in the mailbox in its latest alone episode.
+    fn lane(&self, mailbox: MailboxId, side: Side) -> Option<Lane>;
+    /// Is all that the disk `lost` could know of the account below a floor?
+    fn burnt(&self, account: AccountId, lost: u128) -> bool;
     /// Every mailbox there is, with its account.
     fn mailboxes(&self) -> Vec<(AccountId, MailboxId)>;
 }
@@ -50,6 +55,14 @@ pub struct Recovered {
     pub committed: u64,
     /// The highest clock found near the end of the log.
     pub clock: Clock,
+    /// The log's id: a new one for each disk.
+    pub disk: u128,
+    /// The latest view of each of this side's earlier incarnations, as far as it is applied.
+    pub views: BTreeMap<Writer, (View, u64)>,
+    /// The highest number of any applied view.
+    pub view_number: u64,
+    /// So many records of the peer's writers are on its own disk, as applied views say.
+    pub on_disk: Vector,
     /// This disk has never joined its pair.
     pub blank: bool,
     /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
@@ -146,8 +159,11 @@ pub struct Replica {
     /// What the peer was told to be on this disk, in this session.
     pub(crate) synced_told: Vector,
     pub(crate) peer_synced: Vector,
-    /// What the peer ever said to have on its disk, in this run of the program.
+    /// What the peer ever said to have on its disk: exactly in this run of the program, from before as of
+    /// this side's last views.
     pub(crate) known_synced: Vector,
+    /// So much of that is in this writer's views.
+    known_told: Vector,
     pub(crate) committed: u64,
     pub(crate) committed_vector: Vector,
     /// Addresses of the records from `synced` and from `committed` up to `end`.
@@ -156,15 +172,26 @@ pub struct Replica {
     pub(crate) mode: Mode,
     pub(crate) view_number: u64,
     pub(crate) blank: bool,
+    pub(crate) damaged: bool,
     pub(crate) may_serve_alone: bool,
     pub(crate) session: Option<Session>,
-    pub(crate) lanes: Lanes,
-    /// What the peer may not get yet: lanes were entered, or UIDs burnt.
+    pub(crate) episodes: Episodes,
+    /// The alone episode that this box is in, by the number of its view.
+    pub(crate) episode: Option<u64>,
+    /// Behind the last record that was written as `alone`: the peer gets nothing that a power cut could
+    /// take back from this disk, or a lane would go on with numbers that the peer knows.
+    alone_end: u64,
+    /// This side's records that open lanes: the peer has them on its disk before this box leaves them.
+    pub(crate) lane_records: Vector,
+    /// What the peer may not get yet: UIDs were burnt.
     pub(crate) holds: VecDeque<Hold>,
-    /// The peer's incarnation for which UIDs were burnt, in this run of the program.
-    pub(crate) burnt_for: Option<Writer>,
+    pub(crate) disk: u128,
     pub(crate) pending: BTreeMap<RequestId, Pending>,
-    /// Requests of the peer that came before this box was in `both`.
+    /// This writer's placements in `both` that are not on the peer's disk yet, by their indices.
+    pub(crate) ahead: VecDeque<u64>,
+    /// A wish waits for them to become fewer.
+    pub(crate) held_back: bool,
+    /// Requests of the peer that came before this box was in `both`, or while it was too far ahead.
     pub(crate) early_requests: Vec<(RequestId, Wish)>,
     pub(crate) overlay: Overlay,
     pub(crate) out: VecDeque<Output>,
@@ -202,6 +229,7 @@ pub(crate) struct Overlay {
     pub tops: HashMap<MailboxId, (u32, u64)>,
     pub floors: HashMap<AccountId, (u32, u64)>,
     pub accounts: HashMap<MailboxId, AccountId>,
+    pub burnt: HashSet<(AccountId, u128)>,
     pub homes: HashMap<AccountId, Side>,
     /// Placements that are not applied yet: the entry's highest UID and where it stands.
     pub placed: HashMap<EntryId, (u32, u64)>,
@@ -222,21 +250,28 @@ impl Replica {
             synced_vector: recovered.vector.clone(),
             synced_told: Vector::new(),
             peer_synced: Vector::new(),
-            known_synced: Vector::new(),
+            known_told: recovered.on_disk.clone(),
+            known_synced: recovered.on_disk,
             committed: recovered.committed,
             committed_vector: recovered.vector.clone(),
             held: recovered.vector,
             unsynced: VecDeque::new(),
             uncommitted: VecDeque::new(),
             mode: Mode::Starting,
-            view_number: 0,
+            view_number: recovered.view_number,
             blank: recovered.blank,
+            damaged: false,
             may_serve_alone: recovered.may_serve_alone,
             session: None,
-            lanes: Lanes::default(),
+            episodes: Episodes::new(me, recovered.views),
+            episode: None,
+            alone_end: 0,
+            lane_records: Vector::new(),
             holds: VecDeque::new(),
-            burnt_for: None,
+            disk: recovered.disk,
             pending: BTreeMap::new(),
+            ahead: VecDeque::new(),
+            held_back: false,
             early_requests: Vec::new(),
             overlay: Overlay::default(),
             out: VecDeque::new(),
@@ -258,6 +293,7 @@ impl Replica {
     /// One of them cannot be read: which UIDs it gave is not known here, as on a blank disk.
     pub fn lacks_records(&mut self) {
         self.blank = true;
+        self.damaged = true;
         self.may_serve_alone = false;
     }
 
@@ -273,6 +309,12 @@ impl Replica {
         // What cannot be read at the very end.
         self.pass_over(self.synced, Address { writer: self.me, index: 0 });
         self.unix_ms = unix_ms;
+        if self.episodes.not_over().is_some() {
+            // Which of them open lanes nobody remembers.
+            let own = self.held.iter().filter(|(writer, _)| writer.side == self.me.side);
+            self.lane_records = own.map(|(writer, count)| (*writer, *count)).collect();
+        }
+        self.episodes.start();
         self.append(Op::Start);
     }
 
@@ -373,10 +415,12 @@ impl Replica {
     }
 
     /// The peer may get records below this position; those from here on wait for this box's own sync,
-    /// because a lane was entered.
+    /// because they were written as `alone`, or burn UIDs.
     #[must_use]
     pub fn stream_limit(&self) -> u64 {
-        self.holds.iter().map(|hold| hold.from).min().unwrap_or(self.end)
+        let held = self.holds.iter().map(|hold| hold.from).min().unwrap_or(self.end);
+        let own = self.synced < self.alone_end && !self.is_broken(Sabotage::LaneNotHeld);
+        if own { held.min(self.synced) } else { held }
     }
 
     /// The hello that opens a session.
@@ -389,6 +433,8 @@ impl Replica {
             held: self.held.clone(),
             synced: self.synced_vector.clone(),
             blank: self.blank,
+            damaged: self.damaged,
+            disk: self.disk,
         }
     }
 
@@ -417,9 +463,15 @@ impl Replica {
         }
         self.told.extend(seen.iter().map(|(w, n)| (*w, *n)));
         let index = self.held.get(&me).copied().unwrap_or(0);
+        let places = op.placement().is_some();
         let record = Record { writer: me, index, clock: self.clock, seen, op, codec, payload };
         self.store(&record);
         self.out.push_back(Output::Append(record));
+        match self.mode {
+            Mode::Alone => self.alone_end = self.end,
+            Mode::Both if places => self.ahead.push_back(index),
+            _ => {}
+        }
     }
 
     /// Counts a record, own or received, that goes to the end of the log.
@@ -435,6 +487,7 @@ impl Replica {
 
     /// Keeps in mind what the applied state does not say yet.
     fn learn(&mut self, record: &Record, position: u64) {
+        self.episodes.learn(record);
         let overlay = &mut self.overlay;
         let mut top = |mailbox: MailboxId, uid: u32, modseq: u64| {
             let row = overlay.tops.entry(mailbox).or_default();
@@ -453,9 +506,10 @@ impl Replica {
                 top(*mailbox, 0, highest);
             }
             Op::Expunge { mailbox, modseq, .. } => top(*mailbox, 0, modseq.0),
-            Op::Floor { account, uid, modseq } => {
+            Op::Floor { account, uid, modseq, lost } => {
                 let row = overlay.floors.entry(*account).or_default();
                 *row = (row.0.max(uid.0), row.1.max(modseq.0));
+                overlay.burnt.insert((*account, *lost));
             }
             Op::CreateMailbox { mailbox, account, .. } => {
                 overlay.accounts.insert(*mailbox, *account);
@@ -463,7 +517,12 @@ impl Replica {
             Op::CreateAccount { account, home, .. } => {
                 overlay.homes.insert(*account, *home);
             }
-            Op::View { number, .. } => self.view_number = self.view_number.max(*number),
+            Op::View { number, on_disk, .. } => {
+                self.view_number = self.view_number.max(*number);
+                if record.writer.side == self.me.side {
+                    keep_highest(&mut self.known_synced, on_disk);
+                }
+            }
             _ => {}
         }
         if let Some((entry, uid)) = record.op.placement() {
@@ -477,16 +536,45 @@ impl Replica {
             return;
         }
         tracing::info!(from = ?self.mode, to = ?mode, "view");
+        self.ahead.clear();
         self.mode = mode;
-        let view = match mode {
-            Mode::Alone => Some(View::Alone(self.me.side)),
-            Mode::Both => Some(View::Both),
-            Mode::Starting | Mode::Waiting => None,
-        };
-        if let Some(view) = view {
-            self.append(Op::View { view, number: self.view_number + 1 });
+        match mode {
+            Mode::Alone => self.go_into_episode(),
+            Mode::Both => self.write_view(View::Both, self.view_number + 1),
+            Mode::Starting | Mode::Waiting => {}
         }
         self.out.push_back(Output::Mode(mode));
+    }
+
+    /// The last episode goes on, if it is not over; else a new one begins.
+    pub(crate) fn go_into_episode(&mut self) {
+        let number = self.episodes.not_over().unwrap_or(self.view_number + 1);
+        self.episode = Some(number);
+        self.write_view(View::Alone(self.me.side), number);
+    }
+
+    /// This box promises to place nothing more as `alone`: what it gives next has new lanes.
+    pub(crate) fn end_episode(&mut self) {
+        self.episode = None;
+        if self.episodes.not_over().is_some() && !self.is_broken(Sabotage::LaneGoesOn) {
+            self.write_view(View::Leaving(self.me.side), self.view_number + 1);
+        }
+    }
+
+    fn write_view(&mut self, view: View, number: u64) {
+        let new = self.known_synced.iter().filter(|(writer, count)| {
+            writer.side != self.me.side && self.known_told.get(writer) != Some(count)
+        });
+        let on_disk: Vector = new.map(|(writer, count)| (*writer, *count)).collect();
+        keep_highest(&mut self.known_told, &on_disk);
+        self.append(Op::View { view, number, on_disk });
+    }
+}
+
+pub(crate) fn keep_highest(known: &mut Vector, more: &Vector) {
+    for (writer, count) in more {
+        let row = known.entry(*writer).or_default();
+        *row = (*row).max(*count);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Wishes become records, at the one box that may order them.
 
+use record::limits::LANE_BLOCK;
 use record::{
     AccountId, Entry, EntryId, FlagChange, MailboxId, ModSeq, Op, RequestId, Side, Uid, Vector,
 };
 
 use crate::Output;
-use crate::limits::WISHES_MAX;
-use crate::machine::{Applied, Hold, Mode, Pending, Replica, Stage};
+use crate::lanes::{Given, Lane, next_modseq, next_uid};
+use crate::limits::{FIRST_LANE_BLOCKS, LANE_LEAD_BLOCKS, PLACEMENTS_AHEAD, WISHES_MAX};
+use crate::machine::{Applied, Mode, Pending, Replica, Stage};
 use crate::message::Message;
 use crate::sabotage::Sabotage;
 use crate::wish::{MoveWish, Wish};
@@ -49,6 +51,9 @@ impl Replica {
             return self.refused(request);
         }
         let stage = if self.may_order(wish.account(), applied) {
+            if self.is_too_far_ahead(&wish) {
+                return;
+            }
             Stage::Written(self.write(wish, applied))
         } else if self.mode == Mode::Both {
             self.out.push_back(Output::Send(Message::Request { request, wish }));
@@ -63,7 +68,7 @@ impl Replica {
 
     /// A request of the peer's clients to this box as the home.
     pub(crate) fn peer_request(&mut self, request: RequestId, wish: Wish, applied: &dyn Applied) {
-        if self.mode != Mode::Both {
+        if self.mode != Mode::Both || self.is_too_far_ahead(&wish) {
             self.early_requests.push((request, wish));
             return;
         }
@@ -100,6 +105,30 @@ impl Replica {
         }
     }
 
+    /// In `both` the home gives no UIDs far beyond what the peer has on its disk: a lane of the peer, which
+    /// knows no more than that, must not come to lie among them.
+    fn is_too_far_ahead(&mut self, wish: &Wish) -> bool {
+        let places = wish.places();
+        let too_far = places > 0
+            && self.mode == Mode::Both
+            && !self.ahead.is_empty()
+            && self.ahead.len() + places > PLACEMENTS_AHEAD;
+        self.held_back |= too_far;
+        too_far
+    }
+
+    /// The peer has more on its disk.
+    pub(crate) fn ahead_of_peer(&mut self, applied: &dyn Applied) {
+        let count = self.peer_synced.get(&self.me).copied().unwrap_or(0);
+        while self.ahead.front().is_some_and(|index| *index < count) {
+            self.ahead.pop_front();
+        }
+        if self.held_back && self.ahead.len() < PLACEMENTS_AHEAD / 2 {
+            self.held_back = false;
+            self.ask_all(applied);
+        }
+    }
+
     fn may_order(&self, account: Option<AccountId>, applied: &dyn Applied) -> bool {
         match self.mode {
             Mode::Alone => self.session.as_ref().is_none_or(|s| !s.stopped_placing()),
@@ -118,9 +147,11 @@ impl Replica {
             .unwrap_or(Side::A)
     }
 
-    fn alone_side(&self) -> Option<Side> {
-        let alone = self.mode == Mode::Alone && !self.is_broken(Sabotage::NoLaneJump);
-        alone.then_some(self.me.side)
+    /// What this side has given in the mailbox in the present alone episode; none in `both`.
+    fn lane(&self, mailbox: MailboxId, applied: &dyn Applied) -> Option<Lane> {
+        let episode = self.episode.filter(|_| self.mode == Mode::Alone)?;
+        let lane = self.episodes.lane(episode, mailbox, applied.lane(mailbox, self.me.side));
+        Some(lane).filter(|_| !self.is_broken(Sabotage::NoLaneJump))
     }
 
     /// Writes the wish's records; what must be committed for it to be done.
@@ -269,24 +300,35 @@ impl Replica {
 
     fn uid(&mut self, account: AccountId, mailbox: MailboxId, applied: &dyn Applied) -> Uid {
         let (top, _) = self.top(account, mailbox, applied);
-        let given = self.lanes.uid_given(mailbox, top, self.alone_side());
-        self.entered(given.entered);
+        let lane = self.lane(mailbox, applied);
+        let given = next_uid(top, lane.map(|lane| (self.me.side, lane.uid)));
+        self.entered(given, lane.is_some_and(|lane| lane.uid == 0));
+        if let Some(first) = lane.map(|lane| lane.first_uid).filter(|first| *first > 0) {
+            let lead = given.number.saturating_sub(u64::from(first)) / u64::from(LANE_BLOCK);
+            if given.entered && lead > u64::from(LANE_LEAD_BLOCKS - FIRST_LANE_BLOCKS) {
+                tracing::error!(%mailbox, lead, "so much mail came while the peer was away that UIDs could \
+                    come twice if this disk were lost now");
+            }
+        }
         // UIDs end at 2^32; the lanes stop jumping long before (`UID_ALARM`).
         Uid(u32::try_from(given.number).expect("UID_ALARM leaves room for every placement"))
     }
 
     fn modseq(&mut self, account: AccountId, mailbox: MailboxId, applied: &dyn Applied) -> ModSeq {
         let (_, top) = self.top(account, mailbox, applied);
-        let given = self.lanes.modseq_given(mailbox, top, self.alone_side());
-        self.entered(given.entered);
+        let lane = self.lane(mailbox, applied);
+        let given = next_modseq(top, lane.map(|lane| (self.me.side, lane.modseq)));
+        self.entered(given, lane.is_some_and(|lane| lane.modseq == 0));
         ModSeq(given.number)
     }
 
-    /// The record that is about to be written opens a lane: it must be on this disk before the peer
-    /// hears of it.
-    fn entered(&mut self, entered: bool) {
-        if entered && !self.is_broken(Sabotage::LaneNotHeld) {
-            self.holds.push_back(Hold { from: self.end, until: self.end });
+    /// When the record that is about to be written opens the first lane of an episode, the peer must have
+    /// it on its disk before this box leaves its lanes. (Further ones are opened above what the peer itself
+    /// gave; two boxes that stamp each other's changes again might do that without an end.)
+    fn entered(&mut self, given: Given, first: bool) {
+        if given.entered && first {
+            let index = self.held.get(&self.me).copied().unwrap_or(0);
+            self.lane_records.insert(self.me, index + 1);
         }
     }
 
@@ -298,8 +340,8 @@ impl Replica {
         (a.max(c).max(e), b.max(d).max(f))
     }
 
-    /// What only the peer's lost disk knew is burnt: a floor above it in every mailbox of every account.
-    pub(crate) fn write_floors(&mut self, applied: &dyn Applied) {
+    /// What only the disk `lost` knew is burnt: a floor above it in every mailbox of every account.
+    pub(crate) fn write_floors(&mut self, lost: u128, applied: &dyn Applied) {
         let mut tops = std::collections::BTreeMap::<AccountId, (u32, u64)>::new();
         let mut mailboxes = applied.mailboxes();
         mailboxes.extend(self.overlay.accounts.iter().map(|(m, a)| (*a, *m)));
@@ -308,13 +350,17 @@ impl Replica {
             let row = tops.entry(account).or_default();
             *row = (row.0.max(uid), row.1.max(modseq));
         }
-        let block = record::limits::LANE_BLOCK;
+        let block = LANE_BLOCK;
         let up = u64::from(crate::limits::FLOOR_BLOCKS);
         for (account, (uid, modseq)) in tops {
+            // A new disk that comes and goes without ever having joined gives nothing.
+            if applied.burnt(account, lost) || self.overlay.burnt.contains(&(account, lost)) {
+                continue;
+            }
             let uid = (uid / block).saturating_add(crate::limits::FLOOR_BLOCKS);
             let uid = Uid(uid.saturating_mul(block).min(crate::limits::UID_ALARM));
             let modseq = ModSeq((modseq / u64::from(block) + up) * u64::from(block));
-            self.append(Op::Floor { account, uid, modseq });
+            self.append(Op::Floor { account, uid, modseq, lost });
         }
     }
 }

@@ -8,8 +8,12 @@ use crate::machine::Replica;
 pub enum Sabotage {
     /// `alone` places right above everything known, without a lane.
     NoLaneJump,
-    /// The peer hears of a lane before it is on this disk.
+    /// The peer gets what was placed as `alone` before it is on this disk.
     LaneNotHeld,
+    /// A box leaves its lanes whether or not the peer has them on its disk.
+    LaneLeadUnbounded,
+    /// A box that promised to place nothing more as `alone` goes on in its old lanes.
+    LaneGoesOn,
     /// What only the peer's lost disk knew is not burnt.
     NoFloor,
     /// Nobody gives a fresh UID to what was overtaken.

@@ -6,7 +6,7 @@
 //! | alone | "caught up" | waits until the peer lacks less than `JOIN_TAIL_BYTES` |
 //! | any | hello of a blank or older disk | floors, on this disk before the peer gets anything |
 //! | never joined | hello of a disk that has joined | it may not serve alone any more; out of `alone` |
-//! | any | "caught up", tail small | places nothing more; syncs; "ready" |
+//! | any | "caught up", tail small, the peer's disk has this side's lanes | places nothing more; says so in the log; syncs; "ready" |
 //! | any | "ready" | syncs; with its own "ready" sent it is in `both` |
 //! | both | session lost | waits; commits nothing |
 //! | alone, "ready" sent | session lost | a new episode: new lanes |
@@ -49,6 +49,7 @@ impl Replica {
         self.leave_serving_to(peer);
         self.peer_synced = peer.synced.clone();
         self.known_synced = peer.synced.clone();
+        self.ahead.clear();
         self.synced_told = self.synced_vector.clone();
         self.session = Some(Session {
             peer_caught_up: false,
@@ -78,9 +79,8 @@ impl Replica {
         }
         if self.mode == Mode::Both {
             self.set_mode(Mode::Waiting);
-        } else if session.stopped_placing() {
-            // It had promised to stop: going on alone is a new episode.
-            self.lanes.clear();
+        } else if self.mode == Mode::Alone && session.stopped_placing() {
+            self.go_into_episode();
             self.ask_all(applied);
         }
     }
@@ -112,33 +112,36 @@ impl Replica {
     /// When the peer's disk is blank or an old copy: a floor above all that only the lost disk knew, on
     /// this disk before the peer gets anything, so that no broken join can make either box forget it.
     fn burn_what_was_lost(&mut self, peer: &Hello, applied: &dyn Applied) {
-        let lost = peer.blank || self.is_older_than_known(peer);
-        if !lost || self.is_broken(Sabotage::NoFloor) || self.burnt_for == Some(peer.writer) {
-            return;
-        }
+        let lost = if peer.damaged {
+            Some(peer.writer.incarnation)
+        } else if peer.blank {
+            // There was no other disk before it, if it has all that its side ever wrote.
+            self.lacks_of_its_own(peer).then_some(peer.disk)
+        } else {
+            self.is_older_than_known(peer).then_some(peer.writer.incarnation)
+        };
+        let Some(lost) = lost.filter(|_| !self.is_broken(Sabotage::NoFloor)) else { return };
         let before = self.end;
-        self.write_floors(applied);
+        self.write_floors(lost, applied);
         if self.end > before {
             self.holds.push_front(Hold { from: 0, until: self.end - 1 });
+            // The next lane is far above what the peer knows without them.
+            self.lane_records.extend(self.held.get(&self.me).map(|count| (self.me, *count)));
         }
-        self.burnt_for = Some(peer.writer);
     }
 
-    /// Does the peer hold less than it once had on its disk? Then that disk is an old copy.
-    ///
-    /// What the peer said in this run of the program is known exactly. From before, only its own
-    /// journals tell: a tail of them that the peer lost in a crash looks the same as an old copy then,
-    /// which burns some UIDs for nothing.
-    fn is_older_than_known(&self, peer: &Hello) -> bool {
-        if self.is_broken(Sabotage::OldDiskUnnoticed) {
-            return false;
-        }
+    fn lacks_of_its_own(&self, peer: &Hello) -> bool {
         let has = |writer| peer.held.get(writer).copied().unwrap_or(0);
-        let lost = self.known_synced.iter().any(|(writer, count)| has(writer) < *count);
-        lost || self.held.iter().any(|(writer, count)| {
-            let unknown = !self.known_synced.contains_key(writer);
-            unknown && writer.side == peer.side && has(writer) < *count
-        })
+        let mut of_its_side = self.held.iter().filter(|(writer, _)| writer.side == peer.side);
+        of_its_side.any(|(writer, count)| has(writer) < *count)
+    }
+
+    /// Does the peer hold less than it once had on its disk? Then that disk is an old copy. (What it lacks
+    /// of its own records without having had them on its disk, a power cut took: that burns nothing.)
+    fn is_older_than_known(&self, peer: &Hello) -> bool {
+        let has = |writer| peer.held.get(writer).copied().unwrap_or(0);
+        let older = self.known_synced.iter().any(|(writer, count)| has(writer) < *count);
+        older && !self.is_broken(Sabotage::OldDiskUnnoticed)
     }
 
     pub(crate) fn message(&mut self, message: Message, applied: &dyn Applied) {
@@ -166,6 +169,8 @@ impl Replica {
                     *known = (*known).max(count);
                     self.known_synced.insert(writer, *known);
                 }
+                self.ahead_of_peer(applied);
+                self.join_step(applied);
             }
             Message::Request { request, wish } => self.peer_request(request, wish, applied),
             Message::Done { request, until } => {
@@ -210,15 +215,18 @@ impl Replica {
 
     /// Goes on with the join as far as the disk and the peer allow.
     pub(crate) fn join_step(&mut self, applied: &dyn Applied) {
-        let (mode, end, synced) = (self.mode, self.end, self.synced);
-        let Some(session) = &mut self.session else { return };
-        if mode == Mode::Both {
+        if self.mode == Mode::Both {
             return;
         }
-        let tail_is_small = mode != Mode::Alone || session.backlog_bytes <= JOIN_TAIL_BYTES;
-        if session.ready_sent == Step::No && session.peer_caught_up && tail_is_small {
-            session.ready_sent = Step::Syncing(end);
+        if self.may_stop_placing() {
+            self.end_episode();
+            let end = self.end;
+            if let Some(session) = &mut self.session {
+                session.ready_sent = Step::Syncing(end);
+            }
         }
+        let synced = self.synced;
+        let Some(session) = &mut self.session else { return };
         if matches!(session.ready_sent, Step::Syncing(at) if synced >= at) {
             session.ready_sent = Step::Done;
             if self.sabotage == Some(Sabotage::BothWithoutReady) {
@@ -231,17 +239,32 @@ impl Replica {
         }
         if session.ready_sent == Step::Done && session.peer_ready == Step::Done {
             self.blank = false;
+            self.damaged = false;
             self.may_serve_alone = true;
-            self.lanes.clear();
+            self.lane_records.clear();
             self.set_mode(Mode::Both);
             self.ask_all(applied);
         }
     }
 
+    /// Has the peer sent everything, and does it lack little enough? It must have the lanes that this box
+    /// is about to leave: with them known, no number of joins that break here leads far beyond what the
+    /// peer knows.
+    fn may_stop_placing(&self) -> bool {
+        let Some(session) = &self.session else { return false };
+        let tail_is_small = self.mode != Mode::Alone || session.backlog_bytes <= JOIN_TAIL_BYTES;
+        let has = |writer| self.peer_synced.get(writer).copied().unwrap_or(0);
+        let knows_lanes = self.lane_records.iter().all(|(writer, count)| has(writer) >= *count);
+        let may_leave = knows_lanes || self.is_broken(Sabotage::LaneLeadUnbounded);
+        session.ready_sent == Step::No && session.peer_caught_up && tail_is_small && may_leave
+    }
+
     pub(crate) fn go_alone(&mut self, forced: bool, applied: &dyn Applied) {
         if forced && !self.may_serve_alone {
             // What the missing history has given is not known here: as with a lost disk.
-            self.write_floors(applied);
+            self.write_floors(self.disk, applied);
+            // What is here of an earlier disk's lanes is not all that it gave in them.
+            self.end_episode();
             self.may_serve_alone = true;
         }
         let stopped = self.session.as_ref().is_some_and(Session::stopped_placing);
@@ -252,7 +275,6 @@ impl Replica {
             self.end_session("this box goes on alone".into());
             self.session_down(applied);
         }
-        self.lanes.clear();
         self.set_mode(Mode::Alone);
         self.ask_all(applied);
     }

@@ -82,6 +82,16 @@ pub struct MoveWish {
 }
 
 impl Wish {
+    /// How many entries it places.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        match self {
+            Wish::Place { entries, .. } => entries.len(),
+            Wish::Move { moves, .. } => moves.len(),
+            _ => 0,
+        }
+    }
+
     /// The account whose home orders this; `None` is ordered by side a.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {

@@ -3,9 +3,10 @@
 //! false alarms, joins and a new disk, within [`Bounds`].
 //!
 //! It follows the rules, not the code; the simulator runs the code. One mailbox, at home on side a; a
-//! delivery is one record. Each rule of [`Rule`] left out must break a promise within the same depth.
+//! delivery is one record. That an episode is over once it was promised (`LEAVING`) needs twenty steps to show;
+//! the simulator does (`LaneGoesOn`). Each rule of [`Rule`] left out must break a promise within the same depth.
 //!
-//! `cargo test -p replica --release --test model`; `MODEL_DEPTH=12` goes deeper than the default (10: 376 680 states).
+//! `cargo test -p replica --release --test model`; `MODEL_DEPTH=12` goes deeper than the default (10: 586 384 states).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,9 @@ const BLOCK: u16 = 8;
 const FLOOR_BLOCKS: u16 = 16;
 /// The entry of a floor.
 const FLOOR: u8 = u8::MAX;
+/// The entries of views: an alone episode begins, is over.
+const ALONE: u8 = u8::MAX - 1;
+const LEAVING: u8 = u8::MAX - 2;
 const DEPTH: usize = 10;
 
 type Side = usize;
@@ -68,7 +72,11 @@ struct Node {
     peer_synced: Vector,
     ready_sent: bool,
     peer_ready: bool,
+    peer_caught_up: bool,
     lane: Option<u16>,
+    /// The record that opened the first lane of the episode: the peer must have it on its disk before
+    /// this node leaves its lanes.
+    lane_record: Option<(Writer, usize)>,
     pending: BTreeSet<u8>,
 }
 
@@ -149,7 +157,9 @@ impl Model for Pair {
             peer_synced: Vector::new(),
             ready_sent: true,
             peer_ready: true,
+            peer_caught_up: true,
             lane: None,
+            lane_record: None,
             pending: BTreeSet::new(),
         };
         vec![State {
@@ -235,7 +245,7 @@ impl Model for Pair {
                 node.pending.clear();
                 state.wires[side].clear();
             }
-            Action::Start(side) => start(&mut state.nodes[side]),
+            Action::Start(side) => start(&mut state.nodes[side], side),
             Action::NewDisk(side) => new_disk(&mut state, side),
             Action::Cut => {
                 state.left.cuts -= 1;
@@ -308,13 +318,19 @@ impl Pair {
     fn give_uid(&self, state: &mut State, side: Side, entry: u8) {
         let node = &mut state.nodes[side];
         let top = node.log.iter().map(|record| record.uid).max().unwrap_or(0);
-        let mut entered = false;
+        let mut durable_first = false;
         let uid = if node.mode == Mode::Alone && !self.lacks(Rule::LaneJump) {
             if node.lane.is_none_or(|lane| top >= lane) {
+                if node.lane.is_none() {
+                    let writer = (side, node.incarnation);
+                    let index = vector(&node.log).get(&writer).copied().unwrap_or(0);
+                    node.lane_record = Some((writer, index));
+                }
                 let block = top / BLOCK + 2;
                 node.lane = Some((block + u16::from(usize::from(block % 2) != side)) * BLOCK);
-                entered = true;
             }
+            // What is placed as alone is on this disk before the peer hears of it.
+            durable_first = true;
             let uid = node.lane.unwrap_or_default();
             node.lane = Some(uid + 1);
             uid
@@ -322,8 +338,7 @@ impl Pair {
             top + 1
         };
         let record = write(node, side, entry, uid);
-        if entered {
-            // On this disk before the peer hears of it.
+        if durable_first && state.nodes[side].in_session {
             sync(state, side);
         }
         send(state, side, Message::Record(record));
@@ -355,9 +370,12 @@ impl Pair {
                 node.synced = node.log.len();
             }
             let node = &mut state.nodes[side];
+            if node.mode == Mode::Alone {
+                node.synced = node.log.len();
+            }
             node.in_session = true;
             node.peer_synced.clear();
-            (node.ready_sent, node.peer_ready) = (false, false);
+            (node.ready_sent, node.peer_ready, node.peer_caught_up) = (false, false, false);
             let missing: Vec<Record> = node
                 .log
                 .iter()
@@ -382,17 +400,18 @@ impl Pair {
                 }
             }
             Message::CaughtUp => {
-                sync(state, side);
-                state.nodes[side].ready_sent = true;
-                send(state, side, Message::Ready);
-                self.maybe_both(state, side);
+                state.nodes[side].peer_caught_up = true;
+                self.maybe_ready(state, side);
             }
             Message::Ready => {
                 sync(state, side);
                 state.nodes[side].peer_ready = true;
                 self.maybe_both(state, side);
             }
-            Message::Synced(vector) => state.nodes[side].peer_synced.extend(vector),
+            Message::Synced(vector) => {
+                state.nodes[side].peer_synced.extend(vector);
+                self.maybe_ready(state, side);
+            }
             Message::Request(entry) => {
                 if Pair::may_place(state, side) && !is_placed(&state.nodes[side].log, entry) {
                     self.give_uid(state, side, entry);
@@ -401,13 +420,32 @@ impl Pair {
         }
     }
 
+    fn maybe_ready(&self, state: &mut State, side: Side) {
+        let node = &mut state.nodes[side];
+        let knows_lane = node.lane_record.is_none_or(|(writer, index)| {
+            node.peer_synced.get(&writer).is_some_and(|count| *count > index)
+        });
+        if node.mode == Mode::Both || !node.peer_caught_up || node.ready_sent || !knows_lane {
+            return;
+        }
+        node.ready_sent = true;
+        node.lane = None;
+        let leaving = (last_view(node, side) == Some(ALONE)).then(|| write(node, side, LEAVING, 0));
+        sync(state, side);
+        if let Some(leaving) = leaving {
+            send(state, side, Message::Record(leaving));
+        }
+        send(state, side, Message::Ready);
+        self.maybe_both(state, side);
+    }
+
     fn maybe_both(&self, state: &mut State, side: Side) {
         let node = &mut state.nodes[side];
         if !node.ready_sent || !node.peer_ready || node.mode == Mode::Both {
             return;
         }
         enter(node, Mode::Both);
-        (node.blank, node.lane) = (false, None);
+        (node.blank, node.lane, node.lane_record) = (false, None, None);
         self.ask_all(state, side);
     }
 
@@ -416,7 +454,7 @@ impl Pair {
         state.carries = false;
         disconnect(state, side);
         enter(&mut state.nodes[side], Mode::Alone);
-        state.nodes[side].lane = None;
+        write(&mut state.nodes[side], side, ALONE, 0);
         self.ask_all(state, side);
     }
 
@@ -484,7 +522,7 @@ fn vector(log: &[Record]) -> Vector {
 }
 
 fn placements(log: &[Record]) -> impl Iterator<Item = &Record> {
-    log.iter().filter(|record| record.entry != FLOOR)
+    log.iter().filter(|record| record.entry < LEAVING)
 }
 
 fn is_placed(log: &[Record], entry: u8) -> bool {
@@ -526,12 +564,28 @@ fn sync(state: &mut State, side: Side) {
     send(state, side, Message::Synced(vector));
 }
 
-fn start(node: &mut Node) {
+fn start(node: &mut Node, side: Side) {
     node.incarnation += 1;
     node.mode = Mode::Waiting;
     (node.committed, node.serves_from) = (0, usize::MAX);
     node.peer_synced.clear();
-    (node.ready_sent, node.peer_ready, node.lane) = (false, false, None);
+    (node.ready_sent, node.peer_ready, node.peer_caught_up) = (false, false, false);
+    // The episode goes on, if it is not over.
+    (node.lane, node.lane_record) = (None, None);
+    if last_view(node, side) == Some(ALONE) {
+        let own: Vec<&Record> = node.log.iter().filter(|record| record.writer.0 == side).collect();
+        let over = own.iter().rposition(|record| record.entry == LEAVING).map_or(0, |at| at + 1);
+        let given = own[over..].iter().skip_while(|record| record.entry != ALONE);
+        node.lane = given.map(|record| record.uid + 1).max().filter(|lane| *lane > 1);
+        node.lane_record = own.last().map(|record| (record.writer, record.index));
+    }
+}
+
+/// This side's last view that is in its log.
+fn last_view(node: &Node, side: Side) -> Option<u8> {
+    let own = node.log.iter().rev().filter(|record| record.writer.0 == side);
+    let mut views = own.filter(|record| record.entry == ALONE || record.entry == LEAVING);
+    views.next().map(|record| record.entry)
 }
 
 fn enter(node: &mut Node, mode: Mode) {
@@ -561,9 +615,9 @@ fn disconnect(state: &mut State, side: Side) {
     }
     if node.mode == Mode::Both {
         node.mode = Mode::Waiting;
-    } else if node.ready_sent {
+    } else if node.ready_sent && node.mode == Mode::Alone {
         // It had promised to stop: a new episode.
-        node.lane = None;
+        write(node, side, ALONE, 0);
     }
     (node.ready_sent, node.peer_ready) = (false, false);
 }

@@ -8,7 +8,7 @@ use journal::{Config, Damaged, Disk, Log, Position, SimDisk};
 use mailbox::Index;
 use node::core::{Core, Input, Output, Start};
 use node::upkeep::Agreed;
-use record::{Address, EntryId, MailboxId, Op, Record, Side, Vector};
+use record::{Address, EntryId, MailboxId, Op, Record, Side, Vector, Writer};
 use replica::Mode;
 use users::Users;
 
@@ -52,6 +52,8 @@ pub struct SimBox {
     pub vouched: u64,
     /// How far its clock is off, milliseconds.
     pub clock_off_ms: i64,
+    /// What was derived from the log, while nothing but the program died.
+    stores: Option<(Arc<Index>, Arc<Users>)>,
     broken: Option<Break>,
     /// For [`Break::ExpungeLoses`].
     placements: BTreeMap<EntryId, u32>,
@@ -105,12 +107,13 @@ impl SimBox {
             rotten: BTreeSet::new(),
             vouched: 0,
             clock_off_ms: 0,
+            stores: None,
             broken,
             placements: BTreeMap::new(),
         }
     }
 
-    /// Switches the box on. The index is derived from the log, so it starts from nothing.
+    /// Switches the box on. After a power cut what is derived from the log starts from nothing.
     pub fn start(&mut self, incarnation: u128, unix_ms: u64) -> Result<(), journal::Error> {
         let config =
             Config { new_log_id: incarnation, segment_bytes: SEGMENT_BYTES, grow_only: true };
@@ -119,18 +122,23 @@ impl SimBox {
         let may_serve_alone = !self.blank || (self.side == Side::A && !self.copying);
         let blank = self.blank;
         let start = Start { side: self.side, incarnation, unix_ms, blank, may_serve_alone };
-        let index = Arc::new(Index::memory());
-        let mut core = Core::open(&start, log, index, Arc::new(Users::memory()))?;
+        let new = || (Arc::new(Index::memory()), Arc::new(Users::memory()));
+        let (index, users) = self.stores.take().unwrap_or_else(new);
+        let applied = index.applied();
+        let mut core = Core::open(&start, log, index, users)?;
         core.sabotage(self.broken.and_then(Break::in_replica));
         self.core = Some(core);
-        (self.apply_to, self.applied, self.vouched) = (0, 0, 0);
-        self.placements.clear();
+        (self.apply_to, self.applied, self.vouched) = (applied, applied, 0);
+        if applied == 0 {
+            self.placements.clear();
+        }
         Ok(())
     }
 
     /// The program is gone; with the power, what was not synced may be gone, too.
     pub fn stop(&mut self, power_cut: bool) {
-        self.core = None;
+        let core = self.core.take().filter(|_| !power_cut);
+        self.stores = core.map(|core| (core.index().clone(), core.users().clone()));
         self.session = None;
         self.both_since = None;
         self.peer_told.clear();
@@ -180,13 +188,27 @@ impl SimBox {
     }
 
     /// Will this box recognise such a disk of its peer when they join, also after a restart? That is when
-    /// it holds more of the peer's own journals than the copy, on its disk and as far as it was told.
+    /// the views on its own disk say that the peer had more of its own journals on its disk, and the peer has
+    /// not said less since.
     pub fn would_recognise(&self, copy: &Copy) -> bool {
         let Some(core) = &self.core else { return false };
-        let in_copy = |writer| copy.held.get(writer).copied().unwrap_or(0);
-        core.hello().synced.iter().any(|(writer, count)| {
-            let told = self.peer_told.get(writer).copied().unwrap_or(u64::MAX);
-            writer.side != self.side && *count > in_copy(writer) && told > in_copy(writer)
+        let in_copy = |writer: &Writer| copy.held.get(writer).copied().unwrap_or(0);
+        let durable = core.log().synced();
+        let rows = core.log().scan(Position(0)).filter_map(Result::ok);
+        let mut views =
+            rows.take_while(|(position, _)| *position < durable).filter_map(|(_, r)| {
+                let own = r.writer.side == self.side;
+                if let (true, Op::View { on_disk, .. }) = (own, r.op) {
+                    Some(on_disk)
+                } else {
+                    None
+                }
+            });
+        views.any(|on_disk| {
+            on_disk.iter().any(|(writer, count)| {
+                let told = self.peer_told.get(writer).copied().unwrap_or(u64::MAX);
+                *count > in_copy(writer) && told > in_copy(writer)
+            })
         })
     }
 

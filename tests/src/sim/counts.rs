@@ -20,6 +20,8 @@ pub enum Fault {
     Cut,
     OneWayCut,
     CutInCatchUp,
+    /// Several joins, one after the other, each of which breaks just before it is done.
+    Flapping,
     /// All cables cut, and both sides go on alone.
     Split,
     /// A living, connected peer is declared dead.
@@ -34,7 +36,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 17] = [
+    pub const ALL: [Fault; 18] = [
         Fault::PowerCut,
         Fault::TornSync,
         Fault::BothCut,
@@ -46,6 +48,7 @@ impl Fault {
         Fault::Cut,
         Fault::OneWayCut,
         Fault::CutInCatchUp,
+        Fault::Flapping,
         Fault::Split,
         Fault::FalseAlarm,
         Fault::Withdrawn,

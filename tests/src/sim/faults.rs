@@ -7,6 +7,7 @@ use journal::SimOp;
 use node::core::Input;
 
 use super::boxes::SimBox;
+use super::clients::Clients;
 use super::counts::Fault;
 use super::random::Random;
 use super::world::{Step, World, at};
@@ -65,6 +66,7 @@ impl World {
                 Ok(())
             }
             Fault::CutInCatchUp => self.cut_in_catch_up(),
+            Fault::Flapping => self.flapping(side),
             Fault::Split => self.split(),
             Fault::FalseAlarm => self.false_alarm(side),
             Fault::Withdrawn => {
@@ -120,6 +122,7 @@ impl World {
             return Ok(());
         }
         self.note(Fault::NewDisk, || format!("{side} gets a new disk"));
+        self.look_before_loss(side)?;
         self.stop(side, true);
         let disk = journal::SimDisk::new(self.random.next());
         let one = self.side_box(side);
@@ -145,6 +148,7 @@ impl World {
         }
         let Some(copy) = self.side_box(side).copy.take() else { return Ok(()) };
         self.note(Fault::OldDisk, || format!("{side} gets an old copy of its disk"));
+        self.look_before_loss(side)?;
         self.stop(side, true);
         let seed = self.random.next();
         let one = self.side_box(side);
@@ -160,6 +164,13 @@ impl World {
         let one = self.side_box(side);
         one.look_for_rot();
         !one.rotten.is_empty()
+    }
+
+    fn look_before_loss(&mut self, side: Side) -> Step {
+        match &self.boxes[at(side.other())].core {
+            Some(peer) => self.checks.before_disk_is_lost(side, peer),
+            None => Ok(()),
+        }
     }
 
     /// Has this box a disk that knows all that it ever did?
@@ -195,10 +206,7 @@ impl World {
 
     /// A join that breaks somewhere in the middle.
     fn cut_in_catch_up(&mut self) -> Step {
-        let up = Side::BOTH
-            .into_iter()
-            .all(|side| self.boxes[at(side)].is_up() && !self.is_paused(side));
-        if !up || !self.cable.is_whole() {
+        if !self.both_could_join() {
             return Ok(());
         }
         self.count(Fault::CutInCatchUp);
@@ -214,6 +222,44 @@ impl World {
         self.tell(|| "the cable is cut in the middle of the join".into());
         self.cable.cut(&mut self.random);
         Ok(())
+    }
+
+    /// The peer reads everything and syncs nothing, then the cable is cut, and this side goes on alone.
+    fn flapping(&mut self, side: Side) -> Step {
+        for _ in 0..2 + self.random.below(4) {
+            let failing = self.boxes.iter().any(|one| one.failing);
+            if failing || !self.both_could_join() || !self.boxes[at(side)].may_go_alone() {
+                break;
+            }
+            self.count(Fault::Flapping);
+            self.connect()?;
+            for _ in 0..2 {
+                for reader in Side::BOTH {
+                    while self.cable.has(reader) {
+                        self.receive(reader)?;
+                    }
+                }
+                self.sync(side)?;
+            }
+            self.tell(|| "the cable is cut just before the boxes have joined".into());
+            self.cable.cut(&mut self.random);
+            self.lose_session(side)?;
+            if self.boxes[at(side)].may_go_alone() {
+                self.give(side, Input::GoAlone { forced: false })?;
+            }
+            Clients::deliver(self, side)?;
+            self.sync(side)?;
+            self.apply(side, u64::MAX)?;
+            self.cable.mend();
+        }
+        // What if that disk were lost now?
+        if self.is_sound(side.other()) { self.look_before_loss(side) } else { Ok(()) }
+    }
+
+    fn both_could_join(&self) -> bool {
+        let mut both = Side::BOTH.into_iter();
+        both.all(|side| self.boxes[at(side)].is_up() && !self.is_paused(side))
+            && self.cable.is_whole()
     }
 
     fn split(&mut self) -> Step {

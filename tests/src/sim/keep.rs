@@ -57,9 +57,11 @@ impl World {
         let done = core.log().mend(&damaged, frames);
         self.tell(|| format!("{side} mends {damaged:?}: {done:?}"));
         self.counts.mended += u64::from(done.is_ok());
-        if done.is_err() {
-            // A disk that fails in the middle of it breaks the log.
-            self.sync(side)?;
+        if done.is_err() && self.boxes[at(side)].failing {
+            // A disk that fails in the middle of it breaks the log, also when nothing waits for a sync.
+            let power_cut = self.random.permille(500);
+            self.stop(side, power_cut);
+            return Ok(());
         }
         self.give(side, Input::Mended { position: damaged.position.0, done: done.is_ok() })
     }

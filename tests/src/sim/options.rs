@@ -44,7 +44,7 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 19] = [
+    pub const ALL: [Break; 21] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::Rule(Sabotage::NoPlacingAgain),
@@ -53,6 +53,8 @@ impl Break {
         Break::RecordPassedOver,
         Break::Rule(Sabotage::NoLaneJump),
         Break::Rule(Sabotage::LaneNotHeld),
+        Break::Rule(Sabotage::LaneLeadUnbounded),
+        Break::Rule(Sabotage::LaneGoesOn),
         Break::Rule(Sabotage::NoFloor),
         Break::Rule(Sabotage::BothWithoutReady),
         Break::Rule(Sabotage::OldDiskUnnoticed),
@@ -78,6 +80,8 @@ impl Break {
             Break::Rule(
                 Sabotage::NoLaneJump
                 | Sabotage::LaneNotHeld
+                | Sabotage::LaneLeadUnbounded
+                | Sabotage::LaneGoesOn
                 | Sabotage::NoFloor
                 | Sabotage::BothWithoutReady
                 | Sabotage::OldDiskUnnoticed,

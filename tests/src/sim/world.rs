@@ -392,7 +392,7 @@ impl World {
         }
     }
 
-    fn apply(&mut self, side: Side, records: u64) -> Step {
+    pub fn apply(&mut self, side: Side, records: u64) -> Step {
         let now = self.now();
         let mut changed = BTreeSet::new();
         if let Some(applied) = self.side_box(side).apply(now, records) {

@@ -38,6 +38,7 @@ impl Batch<'_> {
         let new = Placement { mailbox: entry.mailbox, at, uid, entry: entry.entry };
         let overtaken = self.overtake(&new)?;
         self.note_placement(&new)?;
+        self.note_lane(at.writer, entry.mailbox, uid, modseq)?;
         let note = self.note(at, entry.mailbox, modseq, TouchKind::Change)?;
         self.change_entry(entry.entry, |row| {
             note.on(row);

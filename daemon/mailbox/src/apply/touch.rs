@@ -12,7 +12,7 @@
 use std::ops::ControlFlow;
 
 use record::op::Seen;
-use record::{Address, EntryId, MailboxId, ModSeq, Writer};
+use record::{Address, EntryId, MailboxId, ModSeq, Uid, Writer};
 
 use super::Batch;
 use crate::error::Error;
@@ -43,6 +43,7 @@ impl Batch<'_> {
         modseq: ModSeq,
         kind: TouchKind,
     ) -> Result<Note, Error> {
+        self.note_lane(at.writer, mailbox, Uid(0), modseq)?;
         let seen = self.writer(at.writer)?.seen.clone();
         let tally = self.tally(mailbox)?;
         tally.top_modseq = tally.top_modseq.max(modseq);

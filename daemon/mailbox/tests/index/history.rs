@@ -223,7 +223,10 @@ fn random_op(
         }
         (18, _) => Op::DeleteMailbox { mailbox: MailboxId(2) },
         (23..27, _) => join(random, here, used, uids, modseq),
-        (19, _) => Op::Floor { account: AccountId(9), uid: Uid(kind as u32), modseq },
+        (19, _) => {
+            let (uid, lost) = (Uid(kind as u32), kind as u128);
+            Op::Floor { account: AccountId(9), uid, modseq, lost }
+        }
         (20, _) => Op::RenameMailbox { mailbox, name: format!("name {}", random.below(3)) },
         (21, _) => Op::Subscribe {
             account: AccountId(9),

@@ -101,6 +101,7 @@ fn op(words: &[&str]) -> Op {
             account: ACCOUNT,
             uid: Uid(uid.parse().unwrap()),
             modseq: ModSeq(uid.parse().unwrap()),
+            lost: 1,
         },
         other => panic!("what is {other:?}?"),
     }

@@ -248,7 +248,8 @@ impl Imap {
         let olds: Vec<_> =
             rows.iter().filter(|row| wanted.contains(&row.entry.0)).map(|row| row.uid.0).collect();
         let news: Vec<EntryId> = moves.iter().map(|m| m.to.entry).collect();
-        if !moves.is_empty() {
+        for moves in moves.chunks(replica::limits::WISH_ENTRIES_MAX) {
+            let moves = moves.to_vec();
             let wish = if and_expunge {
                 Wish::Move { account, from, moves }
             } else {

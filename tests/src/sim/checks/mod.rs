@@ -89,8 +89,19 @@ impl Checks {
         verdict(broken)
     }
 
+    /// The disk of this box will be lost: is all that it gave near what its peer's disk knows?
+    ///
+    /// # Errors
+    /// The broken promise.
+    pub fn before_disk_is_lost(&self, side: Side, peer: &Core<SimDisk>) -> Result<(), String> {
+        // A disk that has not joined, or lacks records, is not the one that is left.
+        let unsound = peer.replica_state().blank();
+        if unsound { Ok(()) } else { verdict(self.identity.lead(side, peer.log())) }
+    }
+
     /// The clients of this box know that its disk is another one.
     pub fn disk_lost(&mut self, side: Side) {
+        self.identity.disk_lost(side);
         self.history.disk_lost(side);
         self.uidnext.disk_lost(side);
         self.modseq.disk_lost(side);
