@@ -104,6 +104,9 @@ impl World {
     }
 
     fn reclaim_one(&mut self, side: Side, agreed: &Agreed, segment: Position) -> Step {
+        if !self.boxes[at(side)].is_up() {
+            return Ok(());
+        }
         let power_goes = self.random.permille(50);
         if power_goes {
             let operations = self.random.next() % 12;
