@@ -211,7 +211,12 @@ impl Failover {
     }
 
     fn yielded(&mut self, now: Instant) -> bool {
-        if self.addresses.yielded_until.is_some_and(|until| now >= until) {
+        // An owner that says that it does not hold its address has it no more.
+        let theirs = self.config.side.other();
+        let heard = !self.peer.silent(now, self.config.dead_after);
+        let let_go = heard && self.peer.facts().is_some_and(|facts| !facts.holds.has(theirs));
+        let over = let_go || self.addresses.yielded_until.is_some_and(|until| now >= until);
+        if over {
             self.addresses.yielded_until = None;
             self.addresses.next_probe = None;
         }

@@ -70,6 +70,8 @@ pub struct Facts {
     pub listener: Option<Listener>,
     /// Its owner said there: the other box is to take its address back.
     pub returns: bool,
+    /// Of the paths on which it hears something, those on which little is lost.
+    pub clean_on: PathSet,
 }
 
 /// A box asks for the other's consent to go on alone.
@@ -167,6 +169,7 @@ mod tests {
                 link_over_lan: false,
                 listener: Some(Listener { link_local: [0xfe; 16], port: 7400 }),
                 returns: false,
+                clean_on: PathSet { crossover: true, lan: false, serial: false },
             },
             unix_ms: Some(1_800_000_000_000),
         }
@@ -213,6 +216,6 @@ mod tests {
     }
 
     const GOLDEN: &str = "010101ef9bafcdf8acd1910107b0ae1501e0a712e05d01050101000103010100\
-                          01010000010000000001fefefefefefefefefefefefefefefefee839000180a0\
-                          f1c2b134b3374112d8206eff08bfd8195163eb96";
+                          01010000010000000001fefefefefefefefefefefefefefefefee83900010000\
+                          0180a0f1c2b1341a294e8e4a929da926d04d8ec78f4537";
 }

@@ -37,6 +37,8 @@ pub enum Input {
         waiting: bool,
         synced: u64,
     },
+    /// What this box has written waits for its disk longer than a join may hold up the peer's clients.
+    DiskLags(bool),
     /// The store on this box's disk may serve alone: it has joined once (§5 "view alone").
     StoreMayServe(bool),
     /// The link says that the peer's disk holds the pair's mail, and this one never joined: what pairing

@@ -238,6 +238,7 @@ impl Failover {
             Input::Health(health) => self.health.hear(now, health),
             Input::Replica(state) => self.replica_is(now, state),
             Input::Syncs { waiting, synced } => self.view.syncs(now, waiting, synced),
+            Input::DiskLags(lags) => self.view.disk_lags = lags,
             Input::StoreMayServe(may) => self.view.store_may_serve = may,
             Input::PeerHasTheMail => self.leave_to_the_peer(now),
             Input::StoreWasAlone => self.view.was_alone = true,
@@ -332,7 +333,7 @@ impl Failover {
             standing: self.view.standing,
             replica: self.view.replica,
             healthy: self.health.well(),
-            stores: self.health.stores(),
+            stores: self.stores(),
             trouble: beat::shorten(self.health.trouble()),
             reachable: self.reach.settled() && self.reach.now(),
             willing: self.rest.willing(),
@@ -344,6 +345,7 @@ impl Failover {
             link_over_lan: self.link.over_lan,
             listener: self.link.own_listener,
             returns: self.rest.returns,
+            clean_on: self.peer.clean_paths(),
         }
     }
 
@@ -383,9 +385,11 @@ impl Failover {
         }
         self.wall.hear(now, beat.unix_ms);
         self.peer_said();
-        // The peer let go of an address that this box holds too: what the LAN learned last may be wrong.
+        // The peer let go of an address that this box holds too, or may have while it was not heard: what the LAN
+        // learned last may be wrong.
         let holds_mine = self.peer.facts().is_some_and(|facts| facts.holds.has(self.config.side));
-        if held_mine && !holds_mine && self.addresses.held.has(self.config.side) {
+        let let_go = (held_mine || was_silent) && !holds_mine;
+        if let_go && self.addresses.held.has(self.config.side) {
             self.announcer.start(now, self.config.side, false);
         }
     }

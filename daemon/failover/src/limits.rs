@@ -100,6 +100,13 @@ pub const WITNESS_HOLD: Duration = Duration::from_secs(3);
 /// Longest sealed message to or from a witness, bytes.
 pub const WITNESS_BYTES_MAX: usize = 128;
 
+/// When so many of the newest heartbeats on a path are lost
+pub const LOST_LATELY_MAX: u32 = 2;
+
+/// of so many, the link of the boxes is better off on another path: TCP waits longer for what is lost
+/// than a stuck disk is waited for.
+pub const LATELY: u32 = 32;
+
 /// How many of the newest heartbeats a path's loss is counted over.
 pub const LOSS_WINDOW: u32 = 128;
 

@@ -1,6 +1,6 @@
 //! On which cable the replication link is to run: the crossover, or the LAN while the crossover is silent
-//! and the LAN is not. Going back takes 5 s of unbroken heartbeats, so a loose plug does not make
-//! the link jump. Side a chooses and side b follows while it hears a: two opinions would make no link.
+//! or loses much and the LAN does not. Going back takes 5 s of unbroken heartbeats, so a loose plug does
+//! not make the link jump. Side a chooses and side b follows while it hears a: two opinions would make no link.
 
 use std::time::Instant;
 
@@ -15,6 +15,8 @@ pub(crate) struct LinkChoice {
     pub over_lan: bool,
     /// Since when the LAN works and the crossover does not.
     lan_only_since: Option<Instant>,
+    /// When the crossover last lost much.
+    lossy_at: Option<Instant>,
 }
 
 impl LinkChoice {
@@ -43,13 +45,27 @@ impl Failover {
     /// behind again at once.
     #[must_use]
     pub fn may_join(&self) -> bool {
-        let both_write = self.health.stores() && self.peer.stores();
+        let both_write = self.stores() && self.peer.stores();
         both_write || self.view.standing == Standing::Both
     }
 
+    /// This box takes what is replicated to it. While it is in no view that is asked more strictly: from
+    /// the end of a join on, the peer's clients wait for this box's disk.
+    pub(crate) fn stores(&self) -> bool {
+        let lags = self.view.disk_lags && self.view.standing == Standing::Outside;
+        self.health.stores() && !lags
+    }
+
     fn choose(&mut self, now: Instant) -> bool {
-        let crossover = self.peer.path_works(Path::Crossover, now);
-        let lan = self.peer.path_works(Path::Lan, now);
+        let works = |path| self.peer.path_works(path, now);
+        let clean = |path| self.peer.path_clean(path);
+        let lan = works(Path::Lan);
+        // A lossy crossover is as good as none while the LAN is clean.
+        let lossy = lan && clean(Path::Lan) && !clean(Path::Crossover);
+        let crossover = works(Path::Crossover) && !lossy;
+        if lossy {
+            self.link.lossy_at = Some(now);
+        }
         if crossover || !lan {
             self.link.lan_only_since = None;
             return self.link.over_lan && !(crossover && (!lan || self.crossover_settled(now)));
@@ -61,7 +77,8 @@ impl Failover {
     }
 
     fn crossover_settled(&self, now: Instant) -> bool {
-        let since = self.peer.path(Path::Crossover).heard_since;
-        since.is_some_and(|since| now.saturating_duration_since(since) >= CROSSOVER_SETTLE)
+        let long = |since: Instant| now.saturating_duration_since(since) >= CROSSOVER_SETTLE;
+        let heard = self.peer.path(Path::Crossover).heard_since;
+        heard.is_some_and(long) && self.link.lossy_at.is_none_or(long)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::beat::{Beat, Echo, Facts, PathSet};
-use crate::limits::{LOSS_WINDOW, PATH_SILENT, RETIRED_BOOTS_MAX};
+use crate::limits::{LATELY, LOSS_WINDOW, LOST_LATELY_MAX, PATH_SILENT, RETIRED_BOOTS_MAX};
 use crate::{Path, Side, Standing};
 
 /// The other box as it was last heard.
@@ -41,6 +41,8 @@ pub struct PathState {
     came: u128,
     /// How many sequences `came` speaks of.
     counted: u32,
+    /// The first sequence of `heard_since`.
+    unbroken_from: u64,
 }
 
 impl PathState {
@@ -120,6 +122,7 @@ impl Peer {
         state.came(beat.sequence);
         if state.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= PATH_SILENT) {
             state.heard_since = Some(now);
+            state.unbroken_from = beat.sequence;
         }
         state.sent_us = beat.sent_us;
         state.heard_at = Some(now);
@@ -145,6 +148,7 @@ impl Peer {
         self.unhealthy_since = None;
         for state in &mut self.paths {
             (state.sequence, state.came, state.counted) = (0, 0, 0);
+            state.unbroken_from = 0;
         }
     }
 
@@ -242,14 +246,44 @@ impl Peer {
     /// come in; `None` before the first. What the other paths brought tells what is missing here.
     #[must_use]
     pub fn loss_percent(&self, path: Path) -> Option<u32> {
+        let (missing, counted) = self.missing(path, LOSS_WINDOW);
+        (self.paths[path as usize].counted > 0).then(|| missing * 100 / counted)
+    }
+
+    /// Of the newest `window` heartbeats on this path so many are missing, of so many that are known of.
+    fn missing(&self, path: Path, window: u32) -> (u32, u32) {
         let state = &self.paths[path as usize];
         // The newest ones may be on their way.
         let behind = self.facts_sequence.saturating_sub(state.sequence).saturating_sub(2);
         let behind = u32::try_from(behind).unwrap_or(u32::MAX);
-        let counted = state.counted.saturating_add(behind).min(LOSS_WINDOW);
-        let came = if behind >= LOSS_WINDOW { 0 } else { state.came << behind };
-        let missing = counted - came.count_ones().min(counted);
-        (state.counted > 0).then(|| missing * 100 / counted)
+        let counted = state.counted.saturating_add(behind).min(window);
+        let came = state.came.checked_shl(behind).unwrap_or(0);
+        let newest = if window >= u128::BITS { came } else { came & ((1 << window) - 1) };
+        (counted - newest.count_ones().min(counted), counted)
+    }
+
+    /// Hardly anything was lost lately on these paths, since they are heard without a break.
+    #[must_use]
+    pub fn clean_paths(&self) -> PathSet {
+        let clean = |path| {
+            let state = &self.paths[path as usize];
+            let newest = self.facts_sequence.max(state.sequence);
+            let unbroken = newest.saturating_sub(state.unbroken_from) + 1;
+            let window = u32::try_from(unbroken).unwrap_or(u32::MAX).min(LATELY);
+            state.counted == 0 || self.missing(path, window).0 < LOST_LATELY_MAX
+        };
+        PathSet {
+            crossover: clean(Path::Crossover),
+            lan: clean(Path::Lan),
+            serial: clean(Path::Serial),
+        }
+    }
+
+    /// Both directions of this path are clean.
+    #[must_use]
+    pub fn path_clean(&self, path: Path) -> bool {
+        self.clean_paths().has(path)
+            && self.facts.as_ref().is_some_and(|facts| facts.clean_on.has(path))
     }
 
     /// It takes what is replicated to it, by its last word.

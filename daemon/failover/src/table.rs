@@ -12,10 +12,11 @@
 //! | peer silent on every path, the witness hears it hold its own address | alone, own address only | `dead_after` |
 //! | likewise, then the witness hears it no more | the peer's address, too | `WITNESS_HOLD` |
 //! | crossover cut, another path up | nothing but the link moves to the LAN | carrier loss: at once; else 400 ms |
-//! | crossover heard again | the link moves back | 5 s without a break |
+//! | 2 of the last 32 heartbeats lost on the crossover, not on the LAN | likewise | 100 ms |
+//! | crossover heard again, and loses nothing | the link moves back | 5 s without a break |
 //! | LAN port dead here, peer reachable | the peer takes this box's address, view stays both | 200 ms + one heartbeat |
 //! | gateway gone here, peer reachable | likewise | 2 s + one heartbeat |
-//! | gateway gone for both | nothing | |
+//! | gateway gone for both, and back for one first | nothing | |
 //! | reachable again | own address comes back | 1 s |
 //! | peer heard, calls itself ill | claim, peer consents, alone, both addresses | 200 ms + one round of heartbeats |
 //! | peer heard, limping: it writes, but clients are better off here | take its address, view stays both | one heartbeat |

@@ -44,6 +44,7 @@ pub(crate) struct ViewState {
     claims: u64,
     /// This box is alone because it took the peer for dead.
     pub thought_dead: bool,
+    pub disk_lags: bool,
 }
 
 /// The consent this box asks for.
@@ -80,6 +81,7 @@ impl ViewState {
             claim_wanted: None,
             claims: 0,
             thought_dead: false,
+            disk_lags: false,
         }
     }
 

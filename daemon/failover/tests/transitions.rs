@@ -170,6 +170,52 @@ fn with_gateways(seed: u64) -> World {
 }
 
 #[test]
+fn when_the_gateway_of_both_returns_nothing_moves() {
+    for (first, second) in [(A, B), (B, A)] {
+        let mut world = with_gateways(12);
+        for side in Side::BOTH {
+            world.input(side, Input::Gateway { reachable: false });
+        }
+        world.run(4_000);
+        world.input(first, Input::Gateway { reachable: true });
+        world.run(150);
+        world.input(second, Input::Gateway { reachable: true });
+        world.run(5_000);
+        assert_eq!(world.moves(), 0, "{}", world.story());
+    }
+}
+
+#[test]
+fn a_lossy_crossover_moves_the_link_and_nothing_else() {
+    let mut world = World::settled(13);
+    world.run(5_000);
+    world.history.clear();
+    world.set_loss(Path::Crossover, 20);
+    world.run(3_000);
+    world.when(&Happened::Link(A, Path::Lan));
+    world.set_loss(Path::Crossover, 0);
+    world.run(4_000);
+    assert!(world.never(&Happened::Link(A, Path::Crossover)), "{}", world.story());
+    world.run(5_000);
+    world.when(&Happened::Link(A, Path::Crossover));
+    assert_eq!(world.moves(), 0, "{}", world.story());
+}
+
+#[test]
+fn a_box_whose_disk_lags_joins_nobody() {
+    let mut world = World::settled(14);
+    world.input(A, Input::DiskLags(true));
+    assert!(world.may_join(A), "in the view both that is what stuck syncs are for");
+    world.input(B, Input::Syncs { waiting: true, synced: 6 });
+    world.run(1_000);
+    world.assert_serves_both(B);
+    assert!(!world.may_join(A) && !world.may_join(B));
+    world.input(A, Input::DiskLags(false));
+    world.run(200);
+    assert!(world.may_join(A) && world.may_join(B));
+}
+
+#[test]
 fn an_isolated_box_keeps_its_own_address_only() {
     let mut world = with_gateways(8);
     world.input(A, Input::Gateway { reachable: false });

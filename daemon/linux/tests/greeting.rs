@@ -92,8 +92,8 @@ async fn serve(port: u32, mac: Mac, ip: std::net::Ipv4Addr) {
             sockets[0].try_send(&frame).unwrap();
         }
         tokio::select! {
-            Ok(length) = sockets[0].receive(&mut one) => device.takes(&one[..length]),
-            Ok(length) = sockets[1].receive(&mut two) => device.takes(&two[..length]),
+            Ok(length) = sockets[0].receive(&mut one) => device.come.push_back(one[..length].to_vec()),
+            Ok(length) = sockets[1].receive(&mut two) => device.come.push_back(two[..length].to_vec()),
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
     }
@@ -104,12 +104,6 @@ async fn serve(port: u32, mac: Mac, ip: std::net::Ipv4Addr) {
 struct Device {
     come: std::collections::VecDeque<Vec<u8>>,
     sent: Vec<Vec<u8>>,
-}
-
-impl Device {
-    fn takes(&mut self, frame: &[u8]) {
-        self.come.push_back(frame.to_vec());
-    }
 }
 
 impl smoltcp::phy::Device for Device {

@@ -4,7 +4,8 @@
 //! | trouble | found after | what `failover` hears |
 //! |---|---|---|
 //! | the store's loop does not go round | 1 s | ill |
-//! | something waits for a sync that makes no progress | 5 s | ill |
+//! | something waits for a sync that makes no progress | 1 s | no reason to join a peer |
+//! | the same | 5 s | ill |
 //! | a write to the disk fails, or takes for ever | at once, 5 s (tried each 10 s) | ill |
 //! | the disk is nearly full, until there is twice as much room | 1 s | limping |
 //! | a port does not greet, twice in a row | some 10 s | limping |
@@ -30,6 +31,8 @@ const PULSE: Duration = Duration::from_millis(100);
 const LOOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// A sync, of the journal or of the probe, must end within this time.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer a box that is in no view must not let a sync wait, or a peer that it joins would wait with it.
+const LAG_MAX: Duration = Duration::from_secs(1);
 /// How often the disk is written to when the journal has nothing to write.
 const DISK_PROBE: Duration = Duration::from_secs(10);
 /// How often the room on the disk is looked at.
@@ -60,6 +63,7 @@ impl Checks {
         let mut interval = tokio::time::interval(PULSE);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut last = None;
+        let mut lagged = false;
         loop {
             interval.tick().await;
             let answer = match timeout(LOOP_TIMEOUT, self.node.tick()).await {
@@ -82,6 +86,12 @@ impl Checks {
                 if send.send(Input::Health(health)).await.is_err() {
                     return;
                 }
+            }
+            let lags = journal.lags(now);
+            if std::mem::replace(&mut lagged, lags) != lags
+                && send.send(Input::DiskLags(lags)).await.is_err()
+            {
+                return;
             }
             let waiting = progress.wishes_waiting > 0 && progress.peer_lacks.is_some_and(|n| n > 0);
             let syncs = Input::Syncs { waiting, synced: progress.peer_synced };
@@ -112,6 +122,11 @@ impl Journal {
             }
         }
         None
+    }
+
+    /// Something waits for its sync, though not yet for so long that the box is ill.
+    fn lags(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now.saturating_duration_since(since) >= LAG_MAX)
     }
 }
 
@@ -266,11 +281,14 @@ mod tests {
         let at = |s| start + Duration::from_secs(s);
         let mut journal = Journal::default();
         assert_eq!(journal.stuck(at(0), 5, 0), None);
+        assert!(!journal.lags(at(0)));
         assert_eq!(journal.stuck(at(4), 9, 0), None);
+        assert!(journal.lags(at(4)));
         assert_eq!(journal.stuck(at(5), 9, 1), None, "progress");
         assert_eq!(journal.stuck(at(9), 9, 1), None);
         assert!(journal.stuck(at(10), 9, 1).is_some());
         assert_eq!(journal.stuck(at(11), 9, 9), None);
+        assert!(!journal.lags(at(11)));
         assert_eq!(journal.stuck(at(99), 9, 9), None, "nothing waits");
     }
 

@@ -189,6 +189,17 @@ impl World {
         }
     }
 
+    /// Both ways.
+    pub fn set_loss(&mut self, path: Path, percent: u64) {
+        for side in Side::BOTH {
+            self.wires[side as usize][path as usize].loss_percent = percent;
+        }
+    }
+
+    pub fn may_join(&self, side: Side) -> bool {
+        self.boxes[side as usize].machine.as_ref().is_some_and(Failover::may_join)
+    }
+
     /// The plug of this box's port: it sees the carrier go, and nothing passes.
     pub fn plug(&mut self, side: Side, path: Path, up: bool) {
         self.set_path(path, up);
