@@ -10,7 +10,8 @@ const A: Side = Side::A;
 const B: Side = Side::B;
 
 fn may(world: &World, side: Side, wish: Admin) -> Result<(), &'static str> {
-    world.boxes[side as usize].machine.as_ref().unwrap().may(world.now(), wish)
+    let machine = world.boxes[side as usize].machine.as_ref().expect("the box runs");
+    machine.may(world.now(), wish)
 }
 
 #[test]

@@ -92,8 +92,12 @@ async fn serve(port: u32, mac: Mac, ip: std::net::Ipv4Addr) {
             sockets[0].try_send(&frame).unwrap();
         }
         tokio::select! {
-            Ok(length) = sockets[0].receive(&mut one) => device.come.push_back(one[..length].to_vec()),
-            Ok(length) = sockets[1].receive(&mut two) => device.come.push_back(two[..length].to_vec()),
+            Ok(length) = sockets[0].receive(&mut one) => {
+                device.come.push_back(one[..length].to_vec());
+            }
+            Ok(length) = sockets[1].receive(&mut two) => {
+                device.come.push_back(two[..length].to_vec());
+            }
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
     }
