@@ -161,7 +161,7 @@ impl Failover {
         let peer_serves = self.peer_holds(now, self.config.side);
         let given = !self.addresses.held.has(self.config.side);
         let late = now.saturating_duration_since(since) >= HANDOVER_WAIT;
-        let hopeless = matches!(beside, Beside::Gone | Beside::Useless);
+        let hopeless = matches!(beside, Beside::Gone | Beside::Elsewhere | Beside::Useless);
         if (given && peer_serves) || late || hopeless {
             self.addresses.handover_since = None;
             self.emit(Output::HandedOver { peer_serves: given && peer_serves });

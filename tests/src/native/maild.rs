@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use control::{Decoder, Digest, FromMaild, Side, Site, Status, ToMaild, View, encode};
+use control::{Decoder, Digest, Event, FromMaild, Side, Site, Status, ToMaild, View, encode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -237,6 +237,40 @@ impl Maild {
         match self.ask(&ToMaild::Status)? {
             FromMaild::Status(status) => Ok(*status),
             other => bail!("expected a status, got {other:?}"),
+        }
+    }
+
+    /// Hands in a wish of the owner.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub fn wish(&self, wish: &ToMaild) -> Result<()> {
+        match self.ask(wish)? {
+            FromMaild::Done => Ok(()),
+            FromMaild::Failed { reason } => bail!("{reason}"),
+            other => bail!("{other:?} is no answer to {wish:?}"),
+        }
+    }
+
+    /// What was decided, oldest first.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn events(&self) -> Result<Vec<Event>> {
+        match self.ask(&ToMaild::Events { newest: u16::MAX })? {
+            FromMaild::Events { events } => Ok(events),
+            other => bail!("{other:?} is no answer"),
+        }
+    }
+
+    /// OpenMetrics.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn metrics(&self) -> Result<String> {
+        match self.ask(&ToMaild::Metrics)? {
+            FromMaild::Metrics { text } => Ok(text),
+            other => bail!("{other:?} is no answer"),
         }
     }
 

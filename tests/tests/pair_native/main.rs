@@ -6,6 +6,7 @@
 //! | `faults.rs` | a box is killed, stands still, gets a new disk, the cable is cut: nothing acknowledged is lost or doubled |
 //! | `names.rs` | both sides of a split give one name: it is one afterwards |
 //! | `keeping.rs` | a backup is taken and restored; a disk rots and is mended |
+//! | `wishes.rs` | the owner hands over, begins and ends maintenance; what was decided is kept and counted |
 //! | `sharing.rs` | what is done at one box is seen at the other |
 //! | `clients.rs` | Python's standard library and curl |
 
@@ -14,6 +15,7 @@ mod faults;
 mod keeping;
 mod names;
 mod sharing;
+mod wishes;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rack::client::{Answer, Smtp};
