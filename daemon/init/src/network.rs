@@ -107,12 +107,18 @@ fn set_up_lan(netlink: &mut Netlink, port: &Port, site: &Site, complaints: &mut 
         complain(linux::host::write_setting(&name, value));
     }
     complain(netlink.set_up(port.index));
+    let mut placed = Vec::new();
     for own in site.lan.static_addresses().map(address) {
-        complain(put_own(netlink, port, own));
+        let put = put_own(netlink, port, own);
+        placed.extend(put.is_ok().then_some(own.ip));
+        complain(put);
     }
+    // Without an address on its network a gateway is out of reach; maild sets the route later.
+    let source = placed.iter().copied().find(IpAddr::is_ipv4);
     for gateway in first_of_each_family(&site.lan.gateways) {
-        let source = site.lan.static_addresses().map(|own| own.address).find(IpAddr::is_ipv4);
-        complain(netlink.set_default_route(port.index, gateway, source));
+        if placed.iter().any(|own| own.is_ipv6() == gateway.is_ipv6()) {
+            complain(netlink.set_default_route(port.index, gateway, source));
+        }
     }
 }
 

@@ -251,21 +251,24 @@ fn gateways_are_asked_by_arp_and_ndp_and_the_route_follows_the_one_that_answers(
     on_cables(FIXED, |mut rig| async move {
         let station = Station::start(&mut rig, &[]);
         let (_ports, mut events) = rig.open().await;
-        let gateway = |event: &PortEvent| match event {
-            PortEvent::Gateway { reachable } => Some(*reachable),
-            _ => None,
+        // On a busy machine an answer may come too late, and then there are more words than one.
+        let says = |wanted: bool| {
+            move |event: &PortEvent| match event {
+                PortEvent::Gateway { reachable } => (*reachable == wanted).then_some(()),
+                _ => None,
+            }
         };
-        assert!(!next(&mut events, gateway).await, "nobody answers");
+        next(&mut events, says(false)).await;
         for holds in ["10.77.0.253", "fd00::254"] {
             station.holds(&[holds]);
-            assert!(next(&mut events, gateway).await, "{holds} answers");
+            next(&mut events, says(true)).await;
             let lan = rig.index("lan");
             let holds_route: IpAddr = holds.parse().unwrap();
             while !rig.netlink.default_gateways(lan).unwrap().contains(&holds_route) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             station.holds(&[]);
-            assert!(!next(&mut events, gateway).await, "{holds} does not any more");
+            next(&mut events, says(false)).await;
         }
     });
 }
@@ -393,6 +396,24 @@ fn dhcp_gives_an_address_that_outlives_a_restart_and_the_peer_is_found_by_its_he
         let (again, _events) = rig.open().await;
         rig.until_has("10.77.0.42").await;
         drop(again);
+    });
+}
+
+/// The kernel makes the address from what a router says; here the test puts one there that ends likewise.
+#[test]
+fn an_address_of_the_routers_prefix_is_found_and_a_service_address_is_not_taken_for_one() {
+    on_cables("address = \"slaac\"", |mut rig| async move {
+        let lan = rig.index("lan");
+        let (mut ports, _events) = rig.open().await;
+        ports.take(Side::B).await;
+        assert!(rig.has("fd00::2"));
+        let made = Address { ip: "fd00::5054:ff:fe77:10a".parse().unwrap(), prefix_length: 64 };
+        rig.netlink.put_address(lan, made, linux::net::Use::Leased(3600)).unwrap();
+        let mut own = ports.own_addresses();
+        let known = own.wait_for(|own| own.of(true).is_some()).await.unwrap().clone();
+        assert_eq!(known.usable, [made]);
+        rig.netlink.remove_address(lan, made).unwrap();
+        own.wait_for(|own| own.usable.is_empty()).await.unwrap();
     });
 }
 
