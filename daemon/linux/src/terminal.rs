@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::termios::{
-    BaudRate, ControlFlags, FlushArg, InputFlags, LocalFlags, OutputFlags, SetArg,
-    SpecialCharacterIndices, Termios, cfmakeraw, cfsetspeed, tcflush, tcgetattr, tcsetattr,
+    ControlFlags, FlushArg, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices,
+    Termios, cfmakeraw, tcflush, tcgetattr, tcsetattr,
 };
 
 use crate::{Error, Result};
@@ -62,7 +62,9 @@ pub fn open_raw(path: &Path) -> Result<File> {
     settings.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
     let off = ControlFlags::HUPCL | ControlFlags::CRTSCTS | ControlFlags::CSTOPB;
     settings.control_flags &= !off;
-    cfsetspeed(&mut settings, BaudRate::B115200).map_err(failed)?;
+    // By its bits: the C library's function for it is versioned and so missing from static programs.
+    settings.control_flags.remove(ControlFlags::CBAUD);
+    settings.control_flags.insert(ControlFlags::from_bits_retain(libc::B115200));
     tcsetattr(&port, SetArg::TCSANOW, &settings).map_err(failed)?;
     // What lies there is older than this program.
     tcflush(&port, FlushArg::TCIOFLUSH).map_err(failed)?;
@@ -151,6 +153,19 @@ mod tests {
         let mut echo = [0; 2];
         far.read_exact(&mut echo).unwrap();
         assert_eq!(&echo, b"ab");
+    }
+
+    #[test]
+    fn a_raw_port_has_its_speed_and_changes_nothing() {
+        let (mut far, device, _kept) = open_pair().unwrap();
+        let mut near = open_raw(&device).unwrap();
+        let settings = tcgetattr(&near).unwrap();
+        let speed = settings.control_flags & ControlFlags::CBAUD;
+        assert_eq!(speed.bits(), libc::B115200);
+        near.write_all(b"\r\n\x03\0").unwrap();
+        let mut sent = [0; 4];
+        far.read_exact(&mut sent).unwrap();
+        assert_eq!(&sent, b"\r\n\x03\0");
     }
 
     #[test]
