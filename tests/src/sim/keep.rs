@@ -98,7 +98,10 @@ impl World {
         let segments = dead::worth(core.log(), core.index(), &agreed);
         self.boxes[at(side)].agreed = None;
         for segment in segments {
-            self.reclaim_one(side, &agreed, segment)?;
+            // Until the power goes.
+            if self.boxes[at(side)].is_up() {
+                self.reclaim_one(side, &agreed, segment)?;
+            }
         }
         Ok(())
     }

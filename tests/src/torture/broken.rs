@@ -7,7 +7,7 @@ use control::{Side, View};
 
 use super::dice::Dice;
 use super::disk::Disk;
-use crate::native::{Load, Pair, TIMING, until};
+use crate::native::{Ledger, Load, Pair, TIMING, until};
 
 const DISK_MIB: u64 = 400;
 const SENDERS: usize = 4;
@@ -36,6 +36,7 @@ pub fn broken() -> Result<serde_json::Value> {
 fn story(pair: &mut Pair, disks: &[Disk]) -> Result<serde_json::Value> {
     pair.start()?;
     let accounts = [pair.add_account("ann")?, pair.add_account("bob")?];
+    let mut ledger = Ledger::default();
     let mut figures = serde_json::Map::new();
     for side in [Side::B, Side::A] {
         let load = Load::start(pair.get(side.other()), &accounts, SENDERS);
@@ -61,7 +62,7 @@ fn story(pair: &mut Pair, disks: &[Disk]) -> Result<serde_json::Value> {
         disks[usize::from(side == Side::B)].restore_power()?;
         pair.get_mut(side).start()?;
         pair.wait_both()?;
-        let mut ledger = load.stop();
+        ledger.add(load.stop());
         pair.wait_equal()?;
         for at in [&pair.a, &pair.b] {
             ledger.check(at, &accounts)?;

@@ -4,6 +4,7 @@ use std::fs::File;
 
 use anyhow::{Context, Result, bail, ensure};
 use control::Side;
+use control::View;
 use rack::client::{Answer, Smtp};
 
 use super::disk::Disk;
@@ -15,6 +16,8 @@ const BALLAST_BYTES: u64 = 96 * 1024 * 1024;
 /// More would not fit.
 const DELIVERIES_MAX: u64 = 20_000;
 const REFUSED: u16 = 452;
+/// Left free on a disk that is full to the brim.
+const LEFT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// # Errors
 /// When mail is refused otherwise than by 452, what is there cannot be read, or the pair does not recover.
@@ -48,6 +51,8 @@ fn story(pair: &mut Pair) -> Result<serde_json::Value> {
     let account = pair.add_account("ann")?;
     let accepted = fill(&pair.a, &account)?;
     println!("{accepted} messages taken, then {REFUSED}");
+    delete_one(&pair.a, &account)?;
+    let accepted = accepted - 1;
     pair.wait_both()?;
     pair.wait_equal()?;
     for at in [&pair.a, &pair.b] {
@@ -62,18 +67,53 @@ fn story(pair: &mut Pair) -> Result<serde_json::Value> {
         std::fs::remove_file(at.data().join("ballast"))?;
     }
     for at in [&pair.a, &pair.b] {
-        until("mail to be taken again", || {
-            let mut smtp = Smtp::connect(at.port(25), PATIENCE)?;
-            let message = sample(DELIVERIES_MAX + 1);
-            match smtp.deliver("sender@elsewhere.test", &[&account.address], &message)? {
-                Answer::Accepted => Ok(Some(())),
-                answer => bail!("{answer:?}"),
-            }
-        })?;
+        deliver(at, &account, DELIVERIES_MAX + 1)?;
         println!("box {} takes mail again", at.side());
     }
     pair.wait_equal()?;
+    lopsided(pair, &account)?;
     Ok(serde_json::json!({ "accepted_before_full": accepted, "recovered": true }))
+}
+
+/// Deleting goes on.
+fn delete_one(at: &Maild, account: &Account) -> Result<()> {
+    let mut imap = Imap::login(at, account)?;
+    imap.select("INBOX")?;
+    let uid = *imap.uids()?.first().context("no message")?;
+    imap.command(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"))?;
+    imap.command("EXPUNGE")?;
+    println!("a message is deleted on a full disk");
+    Ok(())
+}
+
+/// One disk is full to the brim, and the other is not: its box goes on alone, and both are one again when there is
+/// room, without a restart.
+fn lopsided(pair: &mut Pair, account: &Account) -> Result<()> {
+    let ballast = pair.b.data().join("ballast");
+    let file = File::create(&ballast)?;
+    let room = linux::host::room(&pair.b.data()).context("no word of the room")?.free_bytes;
+    let bytes = room.saturating_sub(LEFT_BYTES) as i64;
+    nix::fcntl::fallocate(&file, nix::fcntl::FallocateFlags::empty(), 0, bytes)?;
+    pair.a.wait_view(View::Alone)?;
+    deliver(&pair.a, account, DELIVERIES_MAX + 2)?;
+    println!("box a goes on while the disk of b is full");
+    // Its room is given back when nobody has it open any more.
+    drop(file);
+    std::fs::remove_file(&ballast)?;
+    pair.wait_both()?;
+    deliver(&pair.b, account, DELIVERIES_MAX + 3)?;
+    println!("and b is back when there is room");
+    pair.wait_equal()
+}
+
+fn deliver(at: &Maild, account: &Account, number: u64) -> Result<()> {
+    until("mail to be taken", || {
+        let mut smtp = Smtp::connect(at.port(25), PATIENCE)?;
+        match smtp.deliver("sender@elsewhere.test", &[&account.address], &sample(number))? {
+            Answer::Accepted => Ok(Some(())),
+            answer => bail!("{answer:?}"),
+        }
+    })
 }
 
 /// Until the box refuses. Gives how many it took.

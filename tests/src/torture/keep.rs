@@ -1,10 +1,11 @@
 //! What reclaim and scrub give back and find, and how clients fare meanwhile.
 
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use control::Side;
+use control::{Side, View};
 
 use super::catchup::{Clients, fill, size};
 use crate::native::{Account, Imap, Maild, Pair, until};
@@ -33,7 +34,27 @@ pub fn keep(mib: usize) -> Result<serde_json::Value> {
     pair.wait_equal()?;
     restart(&mut pair, &["--scrub-round-s", "1"])?;
     let scrub = scrub(&pair, &client)?;
+    begin_anew(&mut pair)?;
     Ok(serde_json::json!({ "mib": mib, "reclaim": reclaim, "scrub": scrub }))
+}
+
+/// What was reclaimed is no hole: a blank disk is filled from such a log, and lost stores are built again from it.
+fn begin_anew(pair: &mut Pair) -> Result<()> {
+    pair.b.kill()?;
+    pair.a.wait_view(View::Alone)?;
+    pair.b.replace_disk()?;
+    pair.b.start()?;
+    pair.wait_both()?;
+    pair.wait_equal()?;
+    println!("a blank disk is filled");
+    pair.a.stop()?;
+    fs::remove_file(pair.a.data().join("mail/index.redb"))?;
+    fs::remove_dir_all(pair.a.data().join("mail/users"))?;
+    pair.a.start()?;
+    pair.wait_both()?;
+    pair.wait_equal()?;
+    println!("lost stores are built again");
+    Ok(())
 }
 
 fn delete_most(at: &Maild, account: &Account) -> Result<()> {
