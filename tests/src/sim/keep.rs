@@ -98,10 +98,7 @@ impl World {
         let segments = dead::worth(core.log(), core.index(), &agreed);
         self.boxes[at(side)].agreed = None;
         for segment in segments {
-            // Until the power goes.
-            if self.boxes[at(side)].is_up() {
-                self.reclaim_one(side, &agreed, segment)?;
-            }
+            self.reclaim_one(side, &agreed, segment)?;
         }
         Ok(())
     }
