@@ -23,7 +23,7 @@ mod weather;
 
 pub use clients::{Success, Watched, greeter, reader};
 pub use holders::{Change, Holders};
-pub use rig::Rig;
+pub use rig::{NoDisk, Rig};
 pub use room::Room;
 pub use station::Station;
 pub use trial::{Record, Trial, Unsure};

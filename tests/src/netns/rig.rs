@@ -44,6 +44,11 @@ pub struct Rig {
     _folder: TempDir,
 }
 
+/// What a scene of a failing disk is skipped for.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("this machine mounts no file as a file system")]
+pub struct NoDisk;
+
 impl Rig {
     /// Two boxes with blank disks and without power.
     ///
@@ -253,9 +258,9 @@ impl Rig {
     /// A file system that can be frozen.
     ///
     /// # Errors
-    /// On a machine that mounts no file as a file system.
+    /// [`NoDisk`].
     pub fn disk_of_a(&self) -> Result<&Disk> {
-        self.disk_of_a.as_ref().context("this machine mounts no file as a file system")
+        Ok(self.disk_of_a.as_ref().ok_or(NoDisk)?)
     }
 
     /// The clients' card, and the kernel's number of it.

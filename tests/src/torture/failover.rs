@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::dice::Dice;
 use crate::netns::scenes::{SCENES, Scene, scene};
-use crate::netns::{Record, Rig, Unsure, missing};
+use crate::netns::{NoDisk, Record, Rig, Unsure, missing};
 
 #[derive(Clone, Debug)]
 pub struct FailoverPlan {
@@ -84,7 +84,7 @@ fn play(
             tally.records.push(record);
             return Ok(());
         }
-        Err(error) if error.is::<Unsure>() => {
+        Err(error) if error.is::<Unsure>() || error.is::<NoDisk>() => {
             println!("{}: not judged: {error:#}", scene.name);
             tally.unsure += 1;
             if let Some(rig) = rig {
@@ -135,7 +135,7 @@ fn close(
         scenes.push(tally.json(scene.name));
     }
     println!(
-        "\n{plays} plays in {:.1} minutes; {unsure} more not judged because the machine stood still; {wrong} wrong",
+        "\n{plays} plays in {:.1} minutes; {unsure} more not judged (the machine stood still); {wrong} wrong",
         took.as_secs_f64() / 60.0
     );
     json!({

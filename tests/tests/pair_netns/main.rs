@@ -40,7 +40,7 @@ fn play(name: &str) {
     rig.street.enter().expect("the street is there");
     match scene.judge(&mut rig) {
         Ok(Some(record)) => eprintln!("{}", record.json()),
-        Ok(None) => eprintln!("{name}: the machine stood still too often to judge"),
+        Ok(None) => eprintln!("{name}: this machine does not let it be judged"),
         Err(error) => panic!("{name}: {error:#}"),
     }
     *place = Some(rig).filter(|_| PLAYERS.load(Ordering::SeqCst) > 1);

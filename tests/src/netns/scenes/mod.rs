@@ -11,7 +11,7 @@ pub mod start;
 
 use anyhow::Result;
 
-use super::rig::Rig;
+use super::rig::{NoDisk, Rig};
 use super::trial::{Record, Trial, Unsure};
 
 /// A fault and its story.
@@ -35,7 +35,7 @@ impl Scene {
         trial.end()
     }
 
-    /// Plays it until the machine lets it be judged. `None`: it never did.
+    /// Plays it until the machine lets it be judged. `None`: it never did, or it has no disk for it.
     ///
     /// # Errors
     /// What is wrong with the boxes.
@@ -45,6 +45,10 @@ impl Scene {
                 Err(error) if error.is::<Unsure>() => {
                     eprintln!("{}: not judged: {error:#}", self.name);
                     rig.recover()?;
+                }
+                Err(error) if error.is::<NoDisk>() => {
+                    eprintln!("{}: skipped: {error}", self.name);
+                    return Ok(None);
                 }
                 outcome => return outcome.map(Some),
             }
