@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -17,7 +17,7 @@ const SYNC_EVERY: Duration = Duration::from_millis(100);
 /// Watches for as long as it lives.
 pub struct Weather {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    napping: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -37,20 +37,16 @@ pub struct Worst {
 }
 
 impl Weather {
+    /// On these disks.
+    ///
     /// # Errors
-    /// When the folder takes no file.
-    pub fn watch(folder: &Path) -> Result<Weather> {
+    /// When one takes no file.
+    pub fn watch(disks: [PathBuf; 2]) -> Result<Weather> {
         let shared = Arc::new(Shared::default());
-        let mut file = File::create(folder.join("weather"))?;
-        let (napping, syncing) = (shared.clone(), shared.clone());
-        let threads = vec![
-            thread::spawn(move || {
-                while !napping.stop.load(Ordering::Relaxed) {
-                    let begun = Instant::now();
-                    thread::sleep(NAP);
-                    note(&napping.late_us, begun.elapsed().saturating_sub(NAP));
-                }
-            }),
+        for disk in disks {
+            let mut file = File::create(disk.join("weather"))?;
+            let syncing = shared.clone();
+            // Not waited for in the end: its disk may be frozen.
             thread::spawn(move || {
                 while !syncing.stop.load(Ordering::Relaxed) {
                     let begun = Instant::now();
@@ -59,9 +55,17 @@ impl Weather {
                     note(&syncing.sync_us, begun.elapsed());
                     thread::sleep(SYNC_EVERY);
                 }
-            }),
-        ];
-        Ok(Weather { shared, threads })
+            });
+        }
+        let napping = shared.clone();
+        let napping = thread::spawn(move || {
+            while !napping.stop.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                thread::sleep(NAP);
+                note(&napping.late_us, begun.elapsed().saturating_sub(NAP));
+            }
+        });
+        Ok(Weather { shared, napping: Some(napping) })
     }
 
     /// Begins anew from here.
@@ -79,6 +83,12 @@ impl Worst {
         self.late > silence / 4 || self.sync > silence / 2
     }
 
+    /// Whether it explains that a box was late to let an address go.
+    #[must_use]
+    pub fn delays(&self, time: Duration) -> bool {
+        self.late > time / 4
+    }
+
     #[must_use]
     pub fn and(self, other: Worst) -> Worst {
         Worst { late: self.late.max(other.late), sync: self.sync.max(other.sync) }
@@ -88,9 +98,9 @@ impl Worst {
 impl Drop for Weather {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
+        if let Some(napping) = self.napping.take() {
             // One that panicked has said so already.
-            let _ = thread.join();
+            let _ = napping.join();
         }
     }
 }
