@@ -276,7 +276,7 @@ impl<D: Disk> Core<D> {
                 self.replica(now, replica::Input::WallClock { unix_ms });
             }
             Input::Damaged(found) => self.mender.found(found),
-            Input::Mended { position, done } => self.mender.mended(now, position, done),
+            Input::Mended { position, done } => self.mended(now, position, done),
             Input::AskWhatIsDead => self.ask_what_is_dead(),
         }
         self.keep(now);

@@ -58,6 +58,16 @@ impl<D: Disk> Core<D> {
         None
     }
 
+    pub(crate) fn mended(&mut self, now: Instant, position: u64, done: bool) {
+        self.mender.mended(now, position, done);
+        let before = self.mender.before(position).filter(|_| !done);
+        if let Some(before) = before
+            && !self.log.frame_of(before).is_ok_and(|frame| record::check(&frame).is_ok())
+        {
+            self.mender.found(damaged_record(&self.log, before));
+        }
+    }
+
     /// What is due, after every input.
     pub(crate) fn keep(&mut self, now: Instant) {
         let end = self.log.end().0;

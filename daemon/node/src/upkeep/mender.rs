@@ -119,13 +119,25 @@ impl Mender {
     /// How the log took it.
     pub fn mended(&mut self, now: Instant, position: u64, done: bool) {
         let Some(row) = self.rows.get_mut(&position) else { return };
-        if done {
-            tracing::info!(position, first = ?row.first, "a damaged record is mended");
-            self.rows.remove(&position);
-            self.mended += 1;
-        } else {
+        if !done {
             row.stage = Stage::PutOff { since: now };
+            return;
         }
+        let first = row.first;
+        tracing::info!(position, ?first, "a damaged record is mended");
+        self.rows.remove(&position);
+        self.mended += 1;
+        // Of damaged neighbours the later cannot be mended before the earlier.
+        let put_off = |row: &&mut Row| {
+            row.first.writer == first.writer && matches!(row.stage, Stage::PutOff { .. })
+        };
+        self.rows.values_mut().filter(put_off).for_each(|row| row.stage = Stage::Waits);
+    }
+
+    /// The record before a damaged one, which may have to be mended first.
+    pub fn before(&self, position: u64) -> Option<Address> {
+        let first = self.rows.get(&position)?.first;
+        Some(Address { index: first.index.checked_sub(1)?, ..first })
     }
 
     /// Positions of those that the peer could not help with.
@@ -194,6 +206,21 @@ mod tests {
         assert!(mender.answered(now, first(1), &[vec![1]]).is_some());
         mender.mended(now, 1, false);
         assert_eq!(mender.damage(), Damage { damaged: 1, put_off: 1, mended: 0 });
+    }
+
+    #[test]
+    fn of_damaged_neighbours_the_later_is_tried_again_after_the_earlier() {
+        let (mut mender, now) = (Mender::default(), Instant::now());
+        mender.found([lost(5)]);
+        assert_eq!(asks(&mut mender, now), [5]);
+        assert!(mender.answered(now, first(5), &[vec![1]]).is_some());
+        mender.mended(now, 5, false);
+        assert_eq!(mender.before(5), Some(first(4)));
+        mender.found([lost(4)]);
+        assert_eq!(asks(&mut mender, now), [4]);
+        assert!(mender.answered(now, first(4), &[vec![1]]).is_some());
+        mender.mended(now, 4, true);
+        assert_eq!(asks(&mut mender, now), [5]);
     }
 
     #[test]
