@@ -122,7 +122,7 @@ fn log(messages: u64) -> Vec<(u64, Record)> {
         if n % 2 == 0 {
             let set = vec!["\\Seen".to_owned()];
             let change = FlagChange { entry, modseq: ModSeq(n + 2), set, clear: Vec::new() };
-            write(home, Op::Flags { mailbox, changes: vec![change] });
+            write(home, Op::Flags { mailbox, changes: vec![change], made: None });
         }
     }
     log

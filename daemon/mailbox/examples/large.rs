@@ -119,7 +119,7 @@ fn refresh(index: &Index) {
         set: vec!["\\Seen".into()],
         clear: Vec::new(),
     };
-    writing.write(Op::Flags { mailbox, changes: vec![change] });
+    writing.write(Op::Flags { mailbox, changes: vec![change], made: None });
     index.apply(&writing.batch).expect("applies");
     let start = Instant::now();
     let delta = index.delta(LARGE, since).expect("reads").expect("is known");

@@ -85,11 +85,12 @@ impl<'t> Batch<'t> {
         writer.applied = record.index + record.op.count();
         writer.seen.fold(&record.seen);
         let at = record.address();
-        let stamp = Stamp { clock: record.clock, writer: record.writer };
+        let stamp =
+            Stamp { clock: record.op.made().unwrap_or(record.clock), writer: record.writer };
         match &record.op {
             Op::Place { entry, uid, modseq } => self.place(at, entry, *uid, *modseq),
             Op::Move { .. } => self.move_entry(at, &record.op),
-            Op::Flags { mailbox, changes } => self.flags(at, *mailbox, changes, &stamp),
+            Op::Flags { mailbox, changes, .. } => self.flags(at, *mailbox, changes, &stamp),
             Op::Expunge { mailbox, entries, modseq } => {
                 self.expunge(at, *mailbox, entries, *modseq)
             }

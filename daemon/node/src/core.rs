@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use journal::{Damaged, Disk, Log, Position};
 use mailbox::{BodyState, Index};
+use record::op::Stamp;
 use record::{
     AccountId, Address, BodyRef, Clock, Entry, EntryId, MailboxId, Op, RequestId, Side, Vector,
     Writer, decode_head, frame_length,
@@ -577,6 +578,10 @@ struct View<'a> {
 impl Applied for View<'_> {
     fn home(&self, account: AccountId) -> Option<Side> {
         stored(self.users.home(account))
+    }
+
+    fn moved(&self, account: AccountId) -> Option<(Stamp, Side)> {
+        stored(self.users.moved_home(account))
     }
 
     fn top(&self, mailbox: MailboxId) -> (u32, u64) {

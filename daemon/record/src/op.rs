@@ -85,9 +85,12 @@ pub enum Op {
         modseq: ModSeq,
     },
     /// New flags on entries of one mailbox.
+    /// `made`: when the client asked for it, if that is not the record's own clock. A wish that a lost
+    /// session may have swallowed is written again, and must not undo what came between (P5).
     Flags {
         mailbox: MailboxId,
         changes: Vec<FlagChange>,
+        made: Option<Clock>,
     },
     /// Entries are gone for ever.
     Expunge {
@@ -142,10 +145,11 @@ pub enum Op {
         home: Side,
         password_hash: String,
     },
-    /// Last writer by clock wins.
+    /// Last writer by clock wins: by `made`, as with flags.
     SetPassword {
         account: AccountId,
         password_hash: String,
+        made: Option<Clock>,
     },
     RemoveAccount {
         account: AccountId,
@@ -176,6 +180,15 @@ impl Op {
         match self {
             Op::Gap { count, .. } => *count,
             _ => 1,
+        }
+    }
+
+    /// When it was asked for, if that is known.
+    #[must_use]
+    pub fn made(&self) -> Option<Clock> {
+        match self {
+            Op::Flags { made, .. } | Op::SetPassword { made, .. } => *made,
+            _ => None,
         }
     }
 

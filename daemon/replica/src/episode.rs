@@ -78,7 +78,7 @@ impl Episodes {
                 give(entry.mailbox, uid.0, modseq.0);
                 give(*from_mailbox, 0, from_modseq.0);
             }
-            Op::Flags { mailbox, changes } => {
+            Op::Flags { mailbox, changes, .. } => {
                 give(*mailbox, 0, changes.iter().map(|c| c.modseq.0).max().unwrap_or(0));
             }
             Op::Expunge { mailbox, modseq, .. } => give(*mailbox, 0, modseq.0),

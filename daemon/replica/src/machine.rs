@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
+use record::op::Stamp;
 use record::{
     AccountId, Address, BodyPart, BodyRef, Clock, Codec, EntryId, MailboxId, Op, Record, RequestId,
     Side, Vector, View, Writer,
@@ -30,6 +31,8 @@ pub enum Mode {
 pub trait Applied {
     /// The side that orders the account's writes in `both`.
     fn home(&self, account: AccountId) -> Option<Side>;
+    /// Where the account's home has moved, and by which record's stamp.
+    fn moved(&self, account: AccountId) -> Option<(Stamp, Side)>;
     /// The highest UID and MODSEQ ever given in a mailbox, hidden ones and floors included.
     fn top(&self, mailbox: MailboxId) -> (u32, u64);
     /// Has the entry ever been placed?
@@ -192,7 +195,7 @@ pub struct Replica {
     /// A wish waits for them to become fewer.
     pub(crate) held_back: bool,
     /// Requests of the peer that came before this box was in `both`, or while it was too far ahead.
-    pub(crate) early_requests: Vec<(RequestId, Wish)>,
+    pub(crate) early_requests: Vec<(RequestId, Wish, Clock)>,
     pub(crate) overlay: Overlay,
     pub(crate) out: VecDeque<Output>,
     pub(crate) sabotage: Option<Sabotage>,
@@ -209,6 +212,8 @@ pub(crate) struct Hold {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub wish: Wish,
+    /// When the client asked: it stays so however often the wish is asked again.
+    pub made: Clock,
     pub stage: Stage,
 }
 
@@ -231,6 +236,8 @@ pub(crate) struct Overlay {
     pub accounts: HashMap<MailboxId, AccountId>,
     pub burnt: HashSet<(AccountId, u128)>,
     pub homes: HashMap<AccountId, Side>,
+    /// The latest move of each account's home.
+    pub moves: HashMap<AccountId, (Stamp, Side)>,
     /// Placements that are not applied yet: the entry's highest UID and where it stands.
     pub placed: HashMap<EntryId, (u32, u64)>,
 }
@@ -501,7 +508,7 @@ impl Replica {
                 top(entry.mailbox, uid.0, modseq.0);
                 top(*from_mailbox, 0, from_modseq.0);
             }
-            Op::Flags { mailbox, changes } => {
+            Op::Flags { mailbox, changes, .. } => {
                 let highest = changes.iter().map(|c| c.modseq.0).max().unwrap_or(0);
                 top(*mailbox, 0, highest);
             }
@@ -516,6 +523,13 @@ impl Replica {
             }
             Op::CreateAccount { account, home, .. } => {
                 overlay.homes.insert(*account, *home);
+            }
+            Op::MoveHome { account, home } => {
+                let stamp = Stamp { clock: record.clock, writer: record.writer };
+                let known = overlay.moves.get(account);
+                if known.is_none_or(|(known, _)| stamp.later_than(known)) {
+                    overlay.moves.insert(*account, (stamp, *home));
+                }
             }
             Op::View { number, on_disk, .. } => {
                 self.view_number = self.view_number.max(*number);

@@ -1,6 +1,6 @@
 //! What two boxes say to each other. Postcard on the cable: variants may only be added at the end.
 
-use record::{Address, RequestId, Side, Vector, Writer};
+use record::{Address, Clock, RequestId, Side, Vector, Writer};
 use serde::{Deserialize, Serialize};
 
 use crate::wish::Wish;
@@ -40,6 +40,8 @@ pub enum Message {
     Request {
         request: RequestId,
         wish: Wish,
+        /// When the client asked.
+        made: Clock,
     },
     /// From the home: it is done once this much is committed.
     Done {

@@ -2,7 +2,8 @@
 
 use record::limits::LANE_BLOCK;
 use record::{
-    AccountId, Entry, EntryId, FlagChange, MailboxId, ModSeq, Op, RequestId, Side, Uid, Vector,
+    AccountId, Clock, Entry, EntryId, FlagChange, MailboxId, ModSeq, Op, RequestId, Side, Uid,
+    Vector,
 };
 
 use crate::Output;
@@ -16,7 +17,9 @@ use crate::wish::{MoveWish, Wish};
 impl Replica {
     pub(crate) fn submit(&mut self, request: RequestId, wish: Wish, applied: &dyn Applied) {
         debug_assert!(self.pending.len() < WISHES_MAX, "the node bounds what waits");
-        self.pending.insert(request, Pending { wish, stage: Stage::Unasked });
+        self.clock = self.clock.tick(self.unix_ms);
+        let pending = Pending { wish, made: self.clock, stage: Stage::Unasked };
+        self.pending.insert(request, pending);
         self.ask(request, applied);
     }
 
@@ -38,15 +41,15 @@ impl Replica {
             self.ask(request, applied);
         }
         if self.mode == Mode::Both {
-            for (request, wish) in std::mem::take(&mut self.early_requests) {
-                self.peer_request(request, wish, applied);
+            for (request, wish, made) in std::mem::take(&mut self.early_requests) {
+                self.peer_request(request, wish, made, applied);
             }
         }
     }
 
     fn ask(&mut self, request: RequestId, applied: &dyn Applied) {
         let Some(pending) = self.pending.get(&request) else { return };
-        let wish = pending.wish.clone();
+        let (wish, made) = (pending.wish.clone(), pending.made);
         if self.is_too_late(&wish, applied) {
             return self.refused(request);
         }
@@ -54,9 +57,9 @@ impl Replica {
             if self.is_too_far_ahead(&wish) {
                 return;
             }
-            Stage::Written(self.write(wish, applied))
+            Stage::Written(self.write(wish, Some(made), applied))
         } else if self.mode == Mode::Both {
-            self.out.push_back(Output::Send(Message::Request { request, wish }));
+            self.out.push_back(Output::Send(Message::Request { request, wish, made }));
             Stage::Asked
         } else {
             Stage::Unasked
@@ -67,9 +70,15 @@ impl Replica {
     }
 
     /// A request of the peer's clients to this box as the home.
-    pub(crate) fn peer_request(&mut self, request: RequestId, wish: Wish, applied: &dyn Applied) {
+    pub(crate) fn peer_request(
+        &mut self,
+        request: RequestId,
+        wish: Wish,
+        made: Clock,
+        applied: &dyn Applied,
+    ) {
         if self.mode != Mode::Both || self.is_too_far_ahead(&wish) {
-            self.early_requests.push((request, wish));
+            self.early_requests.push((request, wish, made));
             return;
         }
         if self.is_too_late(&wish, applied) {
@@ -77,7 +86,14 @@ impl Replica {
         }
         // A home that this box does not know yet (the account was made a moment ago) is the peer's
         // word: it holds the record, and so does this box's log.
-        let until = self.write(wish, applied);
+        // The home has moved to the peer: it orders this itself once it holds that record.
+        let moved = wish.account().and_then(|account| self.moved_home(account, applied));
+        if moved.is_some_and(|home| home != self.me.side)
+            && !self.may_order(wish.account(), applied)
+        {
+            return;
+        }
+        let until = self.write(wish, Some(made), applied);
         self.out.push_back(Output::Send(Message::Done { request, until }));
     }
 
@@ -134,17 +150,45 @@ impl Replica {
             Mode::Alone => self.session.as_ref().is_none_or(|s| !s.stopped_placing()),
             Mode::Both => {
                 let home = account.map_or(Side::A, |account| self.home(account, applied));
-                home == self.me.side
+                let before = account.map(|account| self.first_home(account, applied));
+                let goes_on =
+                    self.is_broken(Sabotage::BothPlaceInMove) && before == Some(self.me.side);
+                home == self.me.side || goes_on
             }
             Mode::Starting | Mode::Waiting => false,
         }
     }
 
+    /// The home of an account in `both`: the same at both boxes as soon as they hold the same records.
     fn home(&self, account: AccountId, applied: &dyn Applied) -> Side {
+        self.moved_home(account, applied).unwrap_or_else(|| self.first_home(account, applied))
+    }
+
+    fn first_home(&self, account: AccountId, applied: &dyn Applied) -> Side {
         applied
             .home(account)
             .or_else(|| self.overlay.homes.get(&account).copied())
             .unwrap_or(Side::A)
+    }
+
+    fn moved_home(&self, account: AccountId, applied: &dyn Applied) -> Option<Side> {
+        let known = [applied.moved(account), self.overlay.moves.get(&account).cloned()];
+        let moves = known.into_iter().flatten();
+        moves.max_by_key(|(stamp, _)| (stamp.clock, stamp.writer)).map(|(_, home)| home)
+    }
+
+    /// This box has become the home of an account: what it asked the old home for, and that did not order
+    /// before it wrote the move, it will not order any more.
+    pub(crate) fn became_home(&mut self, account: AccountId, applied: &dyn Applied) {
+        if self.mode != Mode::Both || !self.may_order(Some(account), applied) {
+            return;
+        }
+        for pending in self.pending.values_mut() {
+            if pending.stage == Stage::Asked && pending.wish.account() == Some(account) {
+                pending.stage = Stage::Unasked;
+            }
+        }
+        self.ask_all(applied);
     }
 
     /// What this side has given in the mailbox in the present alone episode; none in `both`.
@@ -155,9 +199,9 @@ impl Replica {
     }
 
     /// Writes the wish's records; what must be committed for it to be done.
-    fn write(&mut self, wish: Wish, applied: &dyn Applied) -> Vector {
+    fn write(&mut self, wish: Wish, made: Option<Clock>, applied: &dyn Applied) -> Vector {
         let before = self.end;
-        self.write_records(wish, applied);
+        self.write_records(wish, made, applied);
         if self.end == before {
             // A repeated wish: its records stand somewhere in the log already, so all of it will do.
             return self.held.clone();
@@ -166,7 +210,7 @@ impl Replica {
         self.held.get(&self.me).map(|count| (self.me, *count)).into_iter().collect()
     }
 
-    fn write_records(&mut self, wish: Wish, applied: &dyn Applied) {
+    fn write_records(&mut self, wish: Wish, made: Option<Clock>, applied: &dyn Applied) {
         match wish {
             Wish::Place { account, entries } => {
                 for entry in entries {
@@ -183,7 +227,7 @@ impl Replica {
                     .into_iter()
                     .map(|c| FlagChange { entry: c.entry, modseq, set: c.set, clear: c.clear })
                     .collect();
-                self.append(Op::Flags { mailbox, changes });
+                self.append(Op::Flags { mailbox, changes, made });
             }
             Wish::Expunge { account, mailbox, entries } => {
                 let modseq = self.modseq(account, mailbox, applied);
@@ -197,7 +241,13 @@ impl Replica {
                     self.write_move(account, from, one, applied);
                 }
             }
-            other => self.write_names(other),
+            Wish::MoveHome { account, home } => {
+                // Asked again, it may have moved already.
+                if self.home(account, applied) != home {
+                    self.append(Op::MoveHome { account, home });
+                }
+            }
+            other => self.write_names(other, made),
         }
     }
 
@@ -215,7 +265,7 @@ impl Replica {
         self.append(Op::Move { entry, uid, modseq, from, from_mailbox, from_modseq });
     }
 
-    fn write_names(&mut self, wish: Wish) {
+    fn write_names(&mut self, wish: Wish, made: Option<Clock>) {
         match wish {
             Wish::CreateMailbox { account, mailbox, name, uid_validity } => {
                 self.append(Op::CreateMailbox { mailbox, account, name, uid_validity });
@@ -244,11 +294,15 @@ impl Replica {
                 self.append(Op::CreateAccount { account, address, home, password_hash });
             }
             Wish::SetPassword { account, password_hash } => {
-                self.append(Op::SetPassword { account, password_hash });
+                self.append(Op::SetPassword { account, password_hash, made });
             }
             Wish::RemoveAccount { account } => self.append(Op::RemoveAccount { account }),
             Wish::Setting { key, value } => self.append(Op::Setting { key, value }),
-            Wish::Place { .. } | Wish::Flags { .. } | Wish::Expunge { .. } | Wish::Move { .. } => {
+            Wish::Place { .. }
+            | Wish::Flags { .. }
+            | Wish::Expunge { .. }
+            | Wish::Move { .. }
+            | Wish::MoveHome { .. } => {
                 unreachable!("`write` handles what concerns entries")
             }
         }
@@ -284,7 +338,7 @@ impl Replica {
                     self.write_move(account, from, one, applied);
                 }
             }
-            other => self.write_records(other, applied),
+            other => self.write_records(other, None, applied),
         }
     }
 

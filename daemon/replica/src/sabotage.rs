@@ -30,6 +30,8 @@ pub enum Sabotage {
     BothWithoutReady,
     /// A wish that a lost session may have swallowed is not asked again.
     NoAskingAgain,
+    /// The home that an account leaves goes on ordering its writes.
+    BothPlaceInMove,
     /// A change of flags is answered, but not written.
     FlagsForgotten,
     /// A box shows what it holds before it has applied what its clients may have seen.

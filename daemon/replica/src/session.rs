@@ -11,7 +11,7 @@
 //! | both | session lost | waits; commits nothing |
 //! | alone, "ready" sent | session lost | a new episode: new lanes |
 
-use record::{check, decode_head};
+use record::{AccountId, Op, check, decode_head};
 
 use crate::limits::JOIN_TAIL_BYTES;
 use crate::machine::{Applied, Hold, Input, Mode, Output, Replica, Stage};
@@ -149,7 +149,11 @@ impl Replica {
             return;
         }
         match message {
-            Message::Record(frame) => self.receive(frame),
+            Message::Record(frame) => {
+                if let Some(account) = self.receive(frame) {
+                    self.became_home(account, applied);
+                }
+            }
             Message::CaughtUp => {
                 if let Some(session) = &mut self.session {
                     session.peer_caught_up = true;
@@ -172,7 +176,10 @@ impl Replica {
                 self.ahead_of_peer(applied);
                 self.join_step(applied);
             }
-            Message::Request { request, wish } => self.peer_request(request, wish, applied),
+            Message::Request { request, wish, made } => {
+                self.clock = self.clock.max(made);
+                self.peer_request(request, wish, made, applied);
+            }
             Message::Done { request, until } => {
                 if let Some(pending) = self.pending.get_mut(&request) {
                     pending.stage = Stage::Written(until);
@@ -190,22 +197,31 @@ impl Replica {
         }
     }
 
-    fn receive(&mut self, frame: Vec<u8>) {
+    /// Takes a record in; tells whose home has moved by it.
+    fn receive(&mut self, frame: Vec<u8>) -> Option<AccountId> {
         // The payload stays in the frame, which goes into the log as it is.
         let record = match check(&frame).and_then(|()| decode_head(&frame)) {
             Ok(record) => record,
-            Err(error) => return self.end_session(format!("a record from the peer: {error}")),
+            Err(error) => {
+                self.end_session(format!("a record from the peer: {error}"));
+                return None;
+            }
         };
         let held = self.held.get(&record.writer).copied().unwrap_or(0);
         if record.index > held {
-            return self.end_session(format!(
+            self.end_session(format!(
                 "the peer sent record {} of {:?}; expected {held}",
                 record.index, record.writer
             ));
+            return None;
         }
         if record.index + record.op.count() > held {
             self.store(&record);
             self.out.push_back(Output::AppendFrame(frame));
+        }
+        match record.op {
+            Op::MoveHome { account, .. } => Some(account),
+            _ => None,
         }
     }
 

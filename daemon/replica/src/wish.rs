@@ -66,6 +66,11 @@ pub enum Wish {
         key: String,
         value: Vec<u8>,
     },
+    /// The account's home moves; ordered by the home that it has.
+    MoveHome {
+        account: AccountId,
+        home: Side,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -103,7 +108,8 @@ impl Wish {
             | Wish::CreateMailbox { account, .. }
             | Wish::RenameMailbox { account, .. }
             | Wish::DeleteMailbox { account, .. }
-            | Wish::Subscribe { account, .. } => Some(*account),
+            | Wish::Subscribe { account, .. }
+            | Wish::MoveHome { account, .. } => Some(*account),
             Wish::CreateAccount { .. }
             | Wish::SetPassword { .. }
             | Wish::RemoveAccount { .. }

@@ -15,7 +15,7 @@ use crate::tables::{Changes, Table};
 
 /// Collects what the record changes. Most records change nothing here.
 pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Error> {
-    let stamp = Stamp { clock: record.clock, writer: record.writer };
+    let stamp = Stamp { clock: record.op.made().unwrap_or(record.clock), writer: record.writer };
     match &record.op {
         Op::CreateAccount { account, address, home, password_hash } => {
             let created = Created {
@@ -27,9 +27,11 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
             };
             change_account(changes, *account, |row| create(row, created))
         }
-        Op::SetPassword { account, password_hash } => change_account(changes, *account, |row| {
-            set_latest(&mut row.password, password_hash.clone(), &stamp);
-        }),
+        Op::SetPassword { account, password_hash, .. } => {
+            change_account(changes, *account, |row| {
+                set_latest(&mut row.password, password_hash.clone(), &stamp);
+            })
+        }
         Op::MoveHome { account, home } => change_account(changes, *account, |row| {
             set_latest(&mut row.home, *home, &stamp);
         }),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use record::op::Stamp;
 use record::{AccountId, Clock, Side};
 
 use crate::error::Error;
@@ -120,6 +121,17 @@ impl Users {
     /// When the disk fails.
     pub fn home(&self, id: AccountId) -> Result<Option<Side>, Error> {
         self.read(|tables| Ok(account_row(tables, id)?.and_then(|row| row.home())))
+    }
+
+    /// Where the account's home has moved since it was created, and the stamp of that.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn moved_home(&self, id: AccountId) -> Result<Option<(Stamp, Side)>, Error> {
+        self.read(|tables| {
+            let moved = account_row(tables, id)?.and_then(|row| row.home);
+            Ok(moved.map(|home| (home.stamp, home.value)))
+        })
     }
 
     /// The account whose address and password these are. An address that nobody has takes as long as a

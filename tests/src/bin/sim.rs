@@ -20,6 +20,9 @@ struct Args {
     /// Break each rule on purpose, and see that the checker meant for it fires.
     #[arg(long)]
     prove_checkers: bool,
+    /// With --prove-checkers: only this one.
+    #[arg(long)]
+    rule: Option<String>,
     /// One box misses so many gigabytes, comes back and catches up, while clients of the other go on.
     #[arg(long)]
     catch_up_gb: Option<f64>,
@@ -102,7 +105,7 @@ fn prove_checkers(args: &Args) {
     // Boxes that give up are expected here.
     std::panic::set_hook(Box::new(|_| {}));
     let mut asleep = 0;
-    for proof in prove::all(args.seeds) {
+    for proof in prove::all(args.seeds, args.rule.as_deref()) {
         let rule = proof.rule.to_string();
         let promise = proof.rule.promise();
         match &proof.caught {

@@ -44,7 +44,7 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 21] = [
+    pub const ALL: [Break; 22] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::Rule(Sabotage::NoPlacingAgain),
@@ -55,6 +55,7 @@ impl Break {
         Break::Rule(Sabotage::LaneNotHeld),
         Break::Rule(Sabotage::LaneLeadUnbounded),
         Break::Rule(Sabotage::LaneGoesOn),
+        Break::Rule(Sabotage::BothPlaceInMove),
         Break::Rule(Sabotage::NoFloor),
         Break::Rule(Sabotage::BothWithoutReady),
         Break::Rule(Sabotage::OldDiskUnnoticed),
@@ -82,6 +83,7 @@ impl Break {
                 | Sabotage::LaneNotHeld
                 | Sabotage::LaneLeadUnbounded
                 | Sabotage::LaneGoesOn
+                | Sabotage::BothPlaceInMove
                 | Sabotage::NoFloor
                 | Sabotage::BothWithoutReady
                 | Sabotage::OldDiskUnnoticed,

@@ -204,7 +204,9 @@ fn random_op(
             let uid = choose_uid(random, here, known.mailbox, used, uids);
             Op::Place { entry: known, uid, modseq }
         }
-        (5..12, Some(known)) => Op::Flags { mailbox: known.mailbox, changes: vec![change(&known)] },
+        (5..12, Some(known)) => {
+            Op::Flags { mailbox: known.mailbox, changes: vec![change(&known)], made: None }
+        }
         (12..15, Some(known)) => {
             Op::Expunge { mailbox: known.mailbox, entries: vec![known.entry], modseq }
         }
@@ -454,7 +456,7 @@ pub fn stale(history: &[Written]) -> BTreeSet<EntryId> {
             Op::Place { entry, modseq, .. } => {
                 touches.push((w, entry.entry, entry.mailbox, *modseq, true));
             }
-            Op::Flags { mailbox, changes } => touches.extend(changes.iter().map(|c| {
+            Op::Flags { mailbox, changes, .. } => touches.extend(changes.iter().map(|c| {
                 (w, c.entry, *mailbox, c.modseq, !(c.set.is_empty() && c.clear.is_empty()))
             })),
             Op::Expunge { mailbox, entries, modseq } => {

@@ -177,7 +177,7 @@ fn two_of_one_name_become_one_with_the_mail_of_both() {
         set: vec!["Late".into()],
         clear: vec!["Born".into()],
     };
-    b.write(Op::Flags { mailbox: MailboxId(2), changes: vec![flag] });
+    b.write(Op::Flags { mailbox: MailboxId(2), changes: vec![flag], made: None });
     b.write(Op::Expunge { mailbox: MailboxId(2), entries: vec![EntryId(22)], modseq: ModSeq(21) });
     let mut rounds = 0;
     loop {

@@ -141,7 +141,7 @@ fn a_client_that_goes_by_modseq_misses_nothing() {
                 given += 1;
                 let modseq = ModSeq(index.top(mailbox).unwrap().1.0 + given);
                 let change = FlagChange { entry, modseq, set: Vec::new(), clear: Vec::new() };
-                home.write(record::Op::Flags { mailbox, changes: vec![change] });
+                home.write(record::Op::Flags { mailbox, changes: vec![change], made: None });
                 log.push(home.log.last().unwrap().record.clone());
             }
         }

@@ -80,7 +80,7 @@ fn op(words: &[&str]) -> Op {
                 set: with('+'),
                 clear: with('-'),
             };
-            Op::Flags { mailbox, changes: vec![change] }
+            Op::Flags { mailbox, changes: vec![change], made: None }
         }
         ["expunge", entry] => {
             Op::Expunge { mailbox, entries: vec![EntryId(id(entry))], modseq: ModSeq(60) }

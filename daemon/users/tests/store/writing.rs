@@ -25,7 +25,7 @@ pub fn create(id: u128, address: &str) -> Op {
 }
 
 pub fn set_password(id: u128, hash: &str) -> Op {
-    Op::SetPassword { account: account(id), password_hash: hash.to_owned() }
+    Op::SetPassword { account: account(id), password_hash: hash.to_owned(), made: None }
 }
 
 pub fn move_home(id: u128, home: Side) -> Op {

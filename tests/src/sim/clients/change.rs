@@ -230,6 +230,10 @@ fn change_pair(
             clients.asked_removed.insert(account);
             (Wish::RemoveAccount { account }, Asked::Other)
         }
+        9 if random.permille(700) => {
+            let home = if random.permille(500) { Side::A } else { Side::B };
+            (Wish::MoveHome { account, home }, Asked::Other)
+        }
         _ => {
             let value = random.next().to_be_bytes().to_vec();
             (Wish::Setting { key: "banner".into(), value }, Asked::Other)
