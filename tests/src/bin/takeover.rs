@@ -175,7 +175,7 @@ fn wait_greeted(client: &Watched, after: Instant, by: Side) -> Result<Instant> {
 fn decided(rig: &Rig, survivor: Side, log_before: u64) -> Result<SystemTime> {
     let log = std::fs::read(rig.get(survivor).log())?;
     let new = String::from_utf8_lossy(&log[log_before as usize..]).into_owned();
-    let line = new.lines().find(|line| line.contains("this box goes on alone why="));
+    let line = new.lines().find(|line| line.contains("This box goes on alone: "));
     let line = line.context("the survivor says that it goes on alone")?;
     let stamp = line.split(' ').next().unwrap_or_default();
     wall_time(stamp).with_context(|| format!("a time in {line:?}"))
