@@ -173,8 +173,8 @@ impl<D: Disk> Core<D> {
     /// Takes up an opened log with the state derived from it so far.
     ///
     /// A record beyond the applied state that cannot be read is no reason not to start, but who lacks one
-    /// does not know which UIDs were given: such a box does not serve before it has joined its peer, which
-    /// has the record and burns UIDs as for a lost disk.
+    /// does not know which UIDs were given: such a box comes into no view before the peer has given it the
+    /// record once more.
     ///
     /// # Errors
     /// When the disk fails otherwise.
@@ -417,7 +417,7 @@ impl<D: Disk> Core<D> {
         }
     }
 
-    fn replica(&mut self, now: Instant, input: replica::Input) {
+    pub(crate) fn replica(&mut self, now: Instant, input: replica::Input) {
         let view = View { index: &self.index, users: &self.users };
         self.replica.handle(now, input, &view);
         if self.drain() {

@@ -297,11 +297,24 @@ impl Replica {
         self.end += 1;
     }
 
-    /// One of them cannot be read: which UIDs it gave is not known here, as on a blank disk.
+    /// One of them cannot be read: which UIDs it gave is not known here, so this box comes into no view
+    /// before it is mended.
     pub fn lacks_records(&mut self) {
-        self.blank = true;
         self.damaged = true;
-        self.may_serve_alone = false;
+    }
+
+    /// Does it wait for records to be mended?
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// All of them can be read again: they are handed in once more, from `first` on, in order of position.
+    pub fn mended(&mut self, records: impl Iterator<Item = (u64, Record)>) {
+        for (position, record) in records {
+            self.learn(&record, position);
+        }
+        self.damaged = false;
     }
 
     fn pass_over(&mut self, to: u64, next: Address) {
@@ -389,7 +402,7 @@ impl Replica {
     /// that its peer holds the pair's mail.
     #[must_use]
     pub fn may_serve_alone(&self) -> bool {
-        self.may_serve_alone
+        self.may_serve_alone && !self.damaged
     }
 
     /// Wishes that wait for their commit.
@@ -440,7 +453,6 @@ impl Replica {
             held: self.held.clone(),
             synced: self.synced_vector.clone(),
             blank: self.blank,
-            damaged: self.damaged,
             disk: self.disk,
         }
     }

@@ -19,8 +19,6 @@ pub struct Hello {
     /// A disk that has never joined its pair: UIDs that only a lost disk knew must be burnt. Whether it
     /// may serve alone is no matter here.
     pub blank: bool,
-    /// It holds records that it cannot read: what they gave must be burnt, too.
-    pub damaged: bool,
     /// The id of its log: a new one for each disk.
     pub disk: u128,
 }

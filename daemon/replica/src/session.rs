@@ -112,9 +112,7 @@ impl Replica {
     /// When the peer's disk is blank or an old copy: a floor above all that only the lost disk knew, on
     /// this disk before the peer gets anything, so that no broken join can make either box forget it.
     fn burn_what_was_lost(&mut self, peer: &Hello, applied: &dyn Applied) {
-        let lost = if peer.damaged {
-            Some(peer.writer.incarnation)
-        } else if peer.blank {
+        let lost = if peer.blank {
             // There was no other disk before it, if it has all that its side ever wrote.
             self.lacks_of_its_own(peer).then_some(peer.disk)
         } else {
@@ -255,7 +253,6 @@ impl Replica {
         }
         if session.ready_sent == Step::Done && session.peer_ready == Step::Done {
             self.blank = false;
-            self.damaged = false;
             self.may_serve_alone = true;
             self.lane_records.clear();
             self.set_mode(Mode::Both);
@@ -267,7 +264,7 @@ impl Replica {
     /// is about to leave: with them known, no number of joins that break here leads far beyond what the
     /// peer knows.
     fn may_stop_placing(&self) -> bool {
-        let Some(session) = &self.session else { return false };
+        let Some(session) = self.session.as_ref().filter(|_| !self.damaged) else { return false };
         let tail_is_small = self.mode != Mode::Alone || session.backlog_bytes <= JOIN_TAIL_BYTES;
         let has = |writer| self.peer_synced.get(writer).copied().unwrap_or(0);
         let knows_lanes = self.lane_records.iter().all(|(writer, count)| has(writer) >= *count);
@@ -276,15 +273,16 @@ impl Replica {
     }
 
     pub(crate) fn go_alone(&mut self, forced: bool, applied: &dyn Applied) {
-        if forced && !self.may_serve_alone {
+        if forced && (self.damaged || !self.may_serve_alone) {
             // What the missing history has given is not known here: as with a lost disk.
             self.write_floors(self.disk, applied);
             // What is here of an earlier disk's lanes is not all that it gave in them.
             self.end_episode();
             self.may_serve_alone = true;
+            self.damaged = false;
         }
         let stopped = self.session.as_ref().is_some_and(Session::stopped_placing);
-        if !self.may_serve_alone || (self.mode == Mode::Alone && !stopped) {
+        if self.damaged || !self.may_serve_alone || (self.mode == Mode::Alone && !stopped) {
             return;
         }
         if self.session.is_some() {

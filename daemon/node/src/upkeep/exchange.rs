@@ -66,6 +66,27 @@ impl<D: Disk> Core<D> {
         {
             self.mender.found(damaged_record(&self.log, before));
         }
+        if done && self.replica.is_damaged() && self.mender.damage().damaged == 0 {
+            self.take_up_what_was_mended(now);
+        }
+    }
+
+    /// What this box could not read when it started is known now, if all of it can be read.
+    fn take_up_what_was_mended(&mut self, now: Instant) {
+        let mut records = Vec::new();
+        let mut scan = self.log.scan(Position(self.applied));
+        while let Some(row) = scan.next_head() {
+            match row {
+                Ok((Position(position), record)) => records.push((position, record)),
+                Err(error) => {
+                    tracing::warn!(%error, "there are more damaged records");
+                    return;
+                }
+            }
+        }
+        self.replica.mended(records.into_iter());
+        // It may come into a view now.
+        self.replica(now, replica::Input::Synced { end: self.log.synced().0 });
     }
 
     /// What is due, after every input.
