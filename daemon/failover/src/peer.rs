@@ -107,6 +107,8 @@ impl Peer {
             return Heard::Nothing;
         }
         let new_boot = self.boot != Some(beat.boot);
+        // The first boot that is heard of is no restart.
+        let restarted = new_boot && self.boot.is_some();
         if new_boot {
             let proven = beat.facts.hears == Some(self.own_boot);
             if self.boot.is_some() && !proven && !self.silent(now, dead_after) {
@@ -134,7 +136,7 @@ impl Peer {
             self.facts_sequence = beat.sequence;
             self.take_facts(now, &beat.facts);
         }
-        if new_boot { Heard::NewBoot } else { Heard::Beat }
+        if restarted { Heard::NewBoot } else { Heard::Beat }
     }
 
     fn retire(&mut self, successor: u64) {

@@ -4,7 +4,9 @@ mod pair;
 
 use std::time::Duration;
 
-use failover::{Admin, Config, EventKind, Failover, Input, Output, Path, Side, Standing, Why};
+use failover::{
+    Admin, Config, EventKind, Failover, Input, Output, Path, ReplicaState, Side, Standing, Why,
+};
 use pair::{Happened, World};
 
 const A: Side = Side::A;
@@ -354,6 +356,17 @@ fn a_restarted_program_is_noticed_before_it_was_silent() {
     world.assert_serves_both(A);
     world.run(5_000);
     world.assert_each_its_own();
+}
+
+#[test]
+fn a_peer_that_is_first_heard_after_the_join_is_no_restarted_one() {
+    let mut world = World::new(11);
+    world.start(A);
+    world.start(B);
+    // The link was faster than the heartbeats: the peer's first ones are from before the join.
+    world.input(A, Input::Replica(ReplicaState::Both));
+    world.run(400);
+    assert!(world.never(&Happened::GoAlone(A, Why::PeerRestarted)), "{}", world.story());
 }
 
 #[test]
