@@ -73,7 +73,11 @@ impl Identity {
         }
         let mut broken = Broken::new();
         for ((_, mailbox), shown) in self.highest.iter().filter(|((of, _), _)| *of == side) {
-            let floor = accounts.get(mailbox).and_then(|account| floors.get(account)).copied();
+            let floor = match accounts.get(mailbox) {
+                Some(account) => floors.get(account).copied(),
+                // Of a mailbox that the peer's disk does not know: floors hold for later ones, too.
+                None => floors.values().max().copied(),
+            };
             let known =
                 tops.get(mailbox).copied().unwrap_or_default().max(floor.unwrap_or_default());
             let lead = (shown.0 / LANE_BLOCK).saturating_sub(known.0 / LANE_BLOCK);

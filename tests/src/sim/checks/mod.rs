@@ -95,7 +95,7 @@ impl Checks {
     /// The broken promise.
     pub fn before_disk_is_lost(&self, side: Side, peer: &Core<SimDisk>) -> Result<(), String> {
         // A disk that has not joined, or lacks records, is not the one that is left.
-        let unsound = peer.replica_state().blank();
+        let unsound = peer.replica_state().blank() || peer.replica_state().is_damaged();
         if unsound { Ok(()) } else { verdict(self.identity.lead(side, peer.log())) }
     }
 
