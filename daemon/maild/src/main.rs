@@ -249,33 +249,24 @@ async fn run(args: Serve) -> Result<()> {
     let cookie = || Handle::new_id() as u64;
     tokio::spawn(TimeKeeper { site: site.clone(), seen: seen.clone(), wishes, cookie }.run());
 
-    let failed = wait_for_the_end(asked, node.failed()).await?;
+    wait_for_the_end(asked).await?;
     tracing::info!("stopping");
-    if failed.is_none() {
-        stop_watch.send_replace(Stop::HandOver);
-        // Whatever comes of it, the box stops.
-        let _ = timeout(HANDOVER_WAIT, handed_over.wait_for(|done| *done)).await;
-        closings.all("this box is stopping");
-        tokio::time::sleep(CLOSING).await;
-    }
-    // A box that failed has nothing to drain: the sooner the peer hears it, the sooner it serves.
+    stop_watch.send_replace(Stop::HandOver);
+    // Whatever comes of it, the box stops.
+    let _ = timeout(HANDOVER_WAIT, handed_over.wait_for(|done| *done)).await;
+    closings.all("this box is stopping");
+    tokio::time::sleep(CLOSING).await;
     stop_watch.send_replace(Stop::Goodbye);
     tokio::task::spawn_blocking(move || watch.join())
         .await?
         .map_err(|_| anyhow::anyhow!("failover died"))?;
     running.stop().await;
     tracing::info!("stopped");
-    match failed {
-        None => Ok(()),
-        Some(reason) => anyhow::bail!("this box could not go on: {reason}"),
-    }
+    Ok(())
 }
 
-/// A signal, or PID 1's word, or, with the reason, the node's.
-async fn wait_for_the_end(
-    mut asked: channel::Receiver<Option<String>>,
-    mut failed: channel::Receiver<Option<String>>,
-) -> Result<Option<String>> {
+/// A signal, or PID 1's word.
+async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -283,9 +274,8 @@ async fn wait_for_the_end(
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = asked.wait_for(Option::is_some) => {}
-        reason = failed.wait_for(Option::is_some) => return Ok(reason?.clone()),
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Side a connects to where `failover` says the peer is; side b accepts.

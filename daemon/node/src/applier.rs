@@ -22,6 +22,7 @@ use record::{MailboxId, Side, Vector};
 use replica::{Message, Mode};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::end::{end_here, or_end_here};
 use crate::handle::Shared;
 use crate::limits::{
     APPLY_BATCH_RECORDS, CHECKPOINT_INTERVAL, COMPARE_INTERVAL, COMPARE_RETRY, MEND_LOOK_INTERVAL,
@@ -105,10 +106,10 @@ impl Applier {
                     return;
                 }
             }
-            self.dirty |= self.shared.or_step_down(self.shared.facts.put(&self.shared.index));
+            self.dirty |= or_end_here(self.shared.facts.put(&self.shared.index));
             if self.dirty && self.checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
-                self.shared.or_step_down(self.shared.index.checkpoint());
-                self.shared.or_step_down(self.shared.users.checkpoint());
+                or_end_here(self.shared.index.checkpoint());
+                or_end_here(self.shared.users.checkpoint());
                 self.dirty = false;
                 self.checkpoint = Instant::now();
             }
@@ -137,7 +138,7 @@ impl Applier {
                     continue;
                 }
                 Err(journal::Error::Damaged { .. }) => break,
-                Err(error) => self.shared.or_step_down(Err(error)),
+                Err(error) => or_end_here(Err(error)),
             };
             if position >= end {
                 break;
@@ -177,9 +178,9 @@ impl Applier {
             return;
         }
         for (position, record) in batch.iter() {
-            self.shared.or_step_down(self.shared.users.apply(*position, record));
+            or_end_here(self.shared.users.apply(*position, record));
         }
-        let changed = self.shared.or_step_down(self.shared.index.apply(batch));
+        let changed = or_end_here(self.shared.index.apply(batch));
         batch.clear();
         for mailbox in changed {
             // Nobody may be listening.
@@ -224,8 +225,8 @@ impl Applier {
         if log.end().0 != self.applied {
             return None;
         }
-        let mut digest = self.shared.or_step_down(self.shared.index.digest()).to_vec();
-        digest.extend(self.shared.or_step_down(self.shared.users.digest()));
+        let mut digest = or_end_here(self.shared.index.digest()).to_vec();
+        digest.extend(or_end_here(self.shared.users.digest()));
         // Only this thread applies, so the state stood still meanwhile.
         Some(Told { applied, digest, rebuilt: self.rebuilt })
     }
@@ -254,7 +255,7 @@ impl Applier {
     fn rebuild(&self) -> ! {
         self.shared.index.distrust();
         self.shared.users.distrust();
-        self.shared.step_down("its state is to be built again from the log")
+        end_here("its state is to be built again from the log")
     }
 }
 

@@ -20,7 +20,6 @@ use crate::core::{Answer, Place};
 use crate::facts::FactsKeeper;
 use crate::limits::{
     BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, MEND_WAIT, PASSWORD_CACHE_ENTRIES, READ_WAIT,
-    STEP_DOWN_WAIT,
 };
 use crate::serve;
 use crate::shell::Turn;
@@ -105,8 +104,6 @@ pub(crate) struct Shared {
     pub comparison: watch::Sender<Comparison>,
     /// The last one given to a new mailbox.
     pub uid_validity: AtomicU32,
-    /// Why this box cannot go on.
-    pub failed: watch::Sender<Option<String>>,
     /// The disk has no room for what the peer would send.
     pub no_room: AtomicBool,
     pub upkeep: Mutex<Done>,
@@ -151,13 +148,6 @@ impl Handle {
     #[must_use]
     pub fn has_no_room(&self) -> bool {
         self.shared.no_room.load(Relaxed)
-    }
-
-    /// Becomes the reason when this box cannot go on: its disk failed, or a store. Nothing more is taken or
-    /// acknowledged then; the program is to leave its addresses to the peer, end, and be started again.
-    #[must_use]
-    pub fn failed(&self) -> watch::Receiver<Option<String>> {
-        self.shared.failed.subscribe()
     }
 
     /// What the log's upkeep has done since the start.
@@ -480,28 +470,6 @@ impl Handle {
 }
 
 impl Shared {
-    /// See [`Handle::failed`].
-    pub fn fail(&self, reason: &str) {
-        tracing::error!(reason, "this box cannot go on; it stops and its peer takes over");
-        self.failed.send_replace(Some(reason.to_owned()));
-        // Here and now: while such a box still ended in order, clients got success for messages that neither
-        // disk has (`cargo torture power --seed 7`). Until that is understood, nothing may be said any more.
-        std::process::abort();
-    }
-
-    /// For a thread that cannot go on: the program ends in order, or, when it does not, right here.
-    pub fn step_down(&self, reason: &str) -> ! {
-        self.fail(reason);
-        std::thread::sleep(STEP_DOWN_WAIT);
-        std::process::abort()
-    }
-
-    /// A store that cannot take a committed record stops this box: the peer takes over, and the restart
-    /// rebuilds what is damaged.
-    pub fn or_step_down<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> T {
-        result.unwrap_or_else(|error| self.step_down(&format!("a store failed: {error}")))
-    }
-
     fn verify(&self, user: &str, password: &str) -> Result<Option<AccountId>, users::Error> {
         let Some((account, hash)) = self.users.credentials(user)? else {
             // Takes as long as a wrong password does.

@@ -41,9 +41,6 @@ const _: () = assert!(
         < journal::limits::UNWRITTEN_BYTES_MAX
 );
 
-/// A box that cannot go on ends in order within this time, or at once after it.
-pub const STEP_DOWN_WAIT: Duration = Duration::from_secs(5);
-
 /// zstd level of message bodies: 306 MB/s on mail at a ratio of 2.4 (measured).
 pub const ZSTD_LEVEL: i32 = 1;
 

@@ -25,6 +25,7 @@ use users::Users;
 use crate::applier::{Applier, Comparison, Told as PeerDigest};
 use crate::body::Body;
 use crate::core::{Answer, Core, Input, Output, Place, Start};
+use crate::end::end_here;
 use crate::facts::FactsKeeper;
 use crate::handle::{Error, Handle, Progress, Shared};
 use crate::limits::{BEHIND_BYTES_MAX, CHANGES_QUEUE, LOOP_QUEUE, RESTORE_READ_BYTES};
@@ -95,10 +96,6 @@ pub(crate) enum Turn {
     Again,
     /// The disk has no room for what the peer sends.
     NoRoom,
-    /// The disk failed.
-    Failed {
-        reason: String,
-    },
     Damaged(Vec<Damaged>),
     Mended {
         position: u64,
@@ -156,7 +153,6 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         changes,
         comparison,
         uid_validity: AtomicU32::new(0),
-        failed: watch::channel(None).0,
         no_room: AtomicBool::new(false),
         upkeep: Mutex::default(),
         put_off: Mutex::default(),
@@ -295,23 +291,15 @@ impl Loop {
             Err(error @ journal::Error::DiskFull { .. }) => {
                 tracing::error!(%error, "the disk is full; nothing is acknowledged until there is room");
             }
-            Err(error) => {
-                drop(back.blocking_send(Turn::Failed { reason: error.to_string() }));
-            }
+            Err(error) => end_here(&error.to_string()),
         })
         .expect("threads can be started at the start");
         while let Some(turn) = inbox.blocking_recv() {
             match turn {
                 Turn::Stop => break,
-                Turn::Failed { reason } => {
-                    self.shared.fail(&reason);
-                    break;
-                }
                 turn => self.turn(turn),
             }
-            if !self.outputs() {
-                break;
-            }
+            self.outputs();
             self.report();
         }
         // Whoever waits for room in the queue hears that the loop has ended.
@@ -383,12 +371,12 @@ impl Loop {
             }
             Turn::AskWhatIsDead => self.core.handle(now, Input::AskWhatIsDead),
             // The wall clock above pumped already.
-            Turn::Again | Turn::Stop | Turn::Failed { .. } => {}
+            Turn::Again | Turn::Stop => {}
         }
     }
 
     /// `false` when the core is at its end.
-    fn outputs(&mut self) -> bool {
+    fn outputs(&mut self) {
         while let Some(output) = self.core.poll() {
             match output {
                 Output::Send(message) => {
@@ -422,13 +410,9 @@ impl Loop {
                 Output::Agreed(agreed) => drop(self.upkeep.send(Work::Agreed(agreed))),
                 // A full queue brings the loop round anyway.
                 Output::Again => drop(self.turns.try_send(Turn::Again)),
-                Output::Failed { reason } => {
-                    self.shared.fail(&reason);
-                    return false;
-                }
+                Output::Failed { reason } => end_here(&reason),
             }
         }
-        true
     }
 
     fn report(&mut self) {

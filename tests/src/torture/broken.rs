@@ -1,4 +1,4 @@
-//! A disk that fails: its box steps down in order, and the other carries on at once.
+//! A disk that fails: its box ends, and the other carries on.
 
 use std::time::{Duration, Instant};
 
