@@ -500,25 +500,30 @@ impl<D: Disk> Core<D> {
     }
 
     fn pump(&mut self, now: Instant) {
-        let Some(link) = &mut self.link else { return };
+        let Some((backlog, mut more)) = self.send_records(now) else { return };
+        if self.replica.mode() != Mode::Both {
+            self.replica(now, replica::Input::Backlog { bytes: backlog });
+            // "Ready" may have come out of that: it goes now, not with the next input.
+            more |= self.send_records(now).is_some_and(|(_, more)| more);
+        }
+        if more {
+            self.out.push_back(Output::Again);
+        }
+    }
+
+    /// One turn of the link: the bytes that the peer lacks, and whether there is more to send. `None` when
+    /// there is no session, or it had to end.
+    fn send_records(&mut self, now: Instant) -> Option<(u64, bool)> {
+        let link = self.link.as_mut()?;
         let pumped = link.pump(&self.log, self.replica.stream_limit());
         let backlog = link.backlog(self.log.end().0);
         self.mender.found(pumped.damaged);
         self.out.extend(pumped.messages.into_iter().map(Output::Send));
         if let Some(reason) = pumped.failed {
-            return self.end_session(now, &reason);
+            self.end_session(now, &reason);
+            return None;
         }
-        if self.replica.mode() != Mode::Both {
-            self.replica(now, replica::Input::Backlog { bytes: backlog });
-            // "Ready" may have come out of that: it goes now, not with the next input.
-            if let Some(link) = &mut self.link {
-                let pumped = link.pump(&self.log, self.replica.stream_limit());
-                self.out.extend(pumped.messages.into_iter().map(Output::Send));
-            }
-        }
-        if pumped.more {
-            self.out.push_back(Output::Again);
-        }
+        Some((backlog, pumped.more))
     }
 
     /// What the peer has on its disk, for the status page.
