@@ -59,12 +59,10 @@ pub fn run(bytes: u64) -> Result<Figures, String> {
     pair.give(Side::A, Input::GoAlone { forced: false });
     pair.miss(bytes)?;
     pair.connect();
-    let before = pair.figures.missed_bytes;
     let patience = bytes / CABLE_BYTES_PER_MS * PATIENCE + 10_000;
     pair.until_both(patience)?;
     pair.until_answered(patience)?;
     pair.compare()?;
-    debug_assert!(pair.figures.missed_bytes >= before);
     Ok(pair.figures)
 }
 

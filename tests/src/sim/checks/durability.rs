@@ -10,7 +10,7 @@ use record::{AccountId, EntryId, MailboxId, Side};
 use super::log_facts::LogFacts;
 use super::{Broken, View};
 use crate::sim::clients::Clients;
-use crate::sim::world::{World, at};
+use crate::sim::world::World;
 
 /// What a client saw is known as long as the disk is.
 pub fn vanished(view: &View<'_>, index: &Index, entries: &[EntryId]) -> Result<Broken, String> {
@@ -26,27 +26,28 @@ pub fn vanished(view: &View<'_>, index: &Index, entries: &[EntryId]) -> Result<B
     Ok(broken)
 }
 
-/// Reads every message at both boxes, byte for byte.
-pub fn check(world: &World) -> Result<Broken, String> {
+/// Reads every message at one box, byte for byte.
+pub fn check(
+    world: &World,
+    side: Side,
+    core: &Core<SimDisk>,
+    facts: &LogFacts,
+) -> Result<Broken, String> {
     let mut broken = Broken::new();
-    for side in Side::BOTH {
-        let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
-        let facts = LogFacts::of(core.log())?;
-        let found = Found::at(core, side, &mut broken)?;
-        broken.extend(found.doubled(world, &facts, side));
-        for (entry, (placed, _)) in &world.clients.placed {
-            let is_there = found.entries.get(entry) == Some(&placed.number);
-            if is_there || world.clients.asked_removed.contains(&placed.account) {
-                continue;
-            }
-            let known = core.index().entry(*entry).map_err(|e| e.to_string())?;
-            let expunged = known.is_some_and(|state| state.expunged);
-            if !expunged || !facts.may_be_gone(world, side, *entry)? {
-                broken.push(format!("P1: {placed:?} was acknowledged and is lost at {side}"));
-            }
+    let found = Found::at(core, side, &mut broken)?;
+    broken.extend(found.doubled(world, facts, side));
+    for (entry, (placed, _)) in &world.clients.placed {
+        let is_there = found.entries.get(entry) == Some(&placed.number);
+        if is_there || world.clients.asked_removed.contains(&placed.account) {
+            continue;
         }
-        broken.extend(names(world, core, side)?);
+        let known = core.index().entry(*entry).map_err(|e| e.to_string())?;
+        let expunged = known.is_some_and(|state| state.expunged);
+        if !expunged || !facts.may_be_gone(world, side, *entry)? {
+            broken.push(format!("P1: {placed:?} was acknowledged and is lost at {side}"));
+        }
     }
+    broken.extend(names(world, core, side)?);
     Ok(broken)
 }
 

@@ -31,6 +31,7 @@ use record::{Address, BodyRef, MailboxId, Side};
 
 use super::world::{World, at};
 use history::History;
+use log_facts::LogFacts;
 
 /// What went wrong, of all checkers.
 pub(super) type Broken = Vec<String>;
@@ -120,8 +121,12 @@ pub fn at_the_end(world: &World) -> Result<(), String> {
     }
     if broken.is_empty() {
         broken.extend(convergence::check(world)?);
-        broken.extend(durability::check(world)?);
-        broken.extend(resurrection::check(world)?);
+        for side in Side::BOTH {
+            let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
+            let facts = LogFacts::of(core.log())?;
+            broken.extend(durability::check(world, side, core, &facts)?);
+            broken.extend(resurrection::check(world, side, core, &facts)?);
+        }
         broken.extend(world.checks.modseq.check(world)?);
     }
     verdict(broken)

@@ -9,7 +9,7 @@ use record::{EntryId, Flag, Side};
 
 use super::log_facts::LogFacts;
 use super::{Broken, View};
-use crate::sim::world::{World, at};
+use crate::sim::world::World;
 
 /// What the clients of each box saw going.
 #[derive(Default)]
@@ -48,32 +48,33 @@ impl Resurrection {
 
 /// What was acknowledged as expunged is gone; each flag, which nobody set twice, is as it was asked. So it
 /// is with what an entry became as its mailbox was joined to another.
-pub fn check(world: &World) -> Result<Broken, String> {
+pub fn check(
+    world: &World,
+    side: Side,
+    core: &Core<SimDisk>,
+    facts: &LogFacts,
+) -> Result<Broken, String> {
     let mut broken = Broken::new();
     let clients = &world.clients;
-    for side in Side::BOTH {
-        let core = world.boxes[at(side)].core.as_ref().ok_or("P6: a box is down")?;
-        let facts = LogFacts::of(core.log())?;
-        let living = |id: &EntryId| living(core, &facts.all_of(world, *id));
-        for id in clients.expunged.keys() {
-            for (one, _) in living(id)? {
-                broken.push(format!("P5: {id:?} was expunged and is back as {one:?} at {side}"));
-            }
+    let living = |id: &EntryId| living(core, &facts.all_of(world, *id));
+    for id in clients.expunged.keys() {
+        for (one, _) in living(id)? {
+            broken.push(format!("P5: {id:?} was expunged and is back as {one:?} at {side}"));
         }
-        for (id, flag) in clients.flags_set.keys() {
-            let all = facts.all_of(world, *id);
-            let cleared = |one: &EntryId| clients.asked_cleared.contains(&(*one, flag.clone()));
-            if all.iter().any(cleared) {
-                continue;
-            }
-            for (one, _) in living(id)?.into_iter().filter(|(_, has)| !has.contains(flag)) {
-                broken.push(format!("P5: {id:?} lost its flag {flag} as {one:?} at {side}"));
-            }
+    }
+    for (id, flag) in clients.flags_set.keys() {
+        let all = facts.all_of(world, *id);
+        let cleared = |one: &EntryId| clients.asked_cleared.contains(&(*one, flag.clone()));
+        if all.iter().any(cleared) {
+            continue;
         }
-        for (id, flag) in clients.flags_cleared.keys() {
-            for (one, _) in living(id)?.into_iter().filter(|(_, has)| has.contains(flag)) {
-                broken.push(format!("P5: {id:?} got its flag {flag} back as {one:?} at {side}"));
-            }
+        for (one, _) in living(id)?.into_iter().filter(|(_, has)| !has.contains(flag)) {
+            broken.push(format!("P5: {id:?} lost its flag {flag} as {one:?} at {side}"));
+        }
+    }
+    for (id, flag) in clients.flags_cleared.keys() {
+        for (one, _) in living(id)?.into_iter().filter(|(_, has)| has.contains(flag)) {
+            broken.push(format!("P5: {id:?} got its flag {flag} back as {one:?} at {side}"));
         }
     }
     Ok(broken)
