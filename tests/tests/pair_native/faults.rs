@@ -193,7 +193,7 @@ fn the_first_box_gets_a_new_disk() {
         load.wait_more(PHASE)?;
         ledger.add(load.stop());
         pair.wait_equal()?;
-        let before = inbox(&pair.a, &accounts[0])?;
+        let before = Inbox::look(&pair.a, &accounts[0])?;
         pair.a.kill()?;
         pair.b.wait_view(View::Alone)?;
         pair.a.replace_disk()?;
@@ -211,22 +211,38 @@ fn the_first_box_gets_a_new_disk() {
         let began = with_new_disk.split("to=Both").next().unwrap_or_default();
         ensure!(!began.contains("to=Alone"), "the empty box went on alone:\n{began}");
         for at in [&pair.a, &pair.b] {
-            let now = inbox(at, &accounts[0])?;
-            ensure!(now.0 == before.0, "UIDVALIDITY was {}, is {}", before.0, now.0);
-            let (old, new) = now.1.split_at(before.1.len());
-            ensure!(old == before.1, "box {}: UIDs {:?} became {old:?}", at.side(), before.1);
-            let above = before.2.max(*before.1.last().unwrap_or(&0));
-            ensure!(new.iter().all(|uid| *uid >= above), "UIDs {new:?} are below UIDNEXT {above}");
+            before.goes_on(at, &accounts[0])?;
         }
         Ok(())
     });
 }
 
-/// UIDVALIDITY, the UIDs and UIDNEXT.
-pub fn inbox(at: &Maild, account: &Account) -> Result<(u32, Vec<u32>, u32)> {
-    let mut imap = Imap::login(at, account)?;
-    let selected = imap.select("INBOX")?;
-    Ok((selected.uid_validity, imap.uids()?, selected.uid_next))
+/// What a client knows of an INBOX.
+pub struct Inbox {
+    pub uid_validity: u32,
+    pub uids: Vec<u32>,
+    pub uid_next: u32,
+}
+
+impl Inbox {
+    pub fn look(at: &Maild, account: &Account) -> Result<Inbox> {
+        let mut imap = Imap::login(at, account)?;
+        let selected = imap.select("INBOX")?;
+        let (uid_validity, uid_next) = (selected.uid_validity, selected.uid_next);
+        Ok(Inbox { uid_validity, uids: imap.uids()?, uid_next })
+    }
+
+    /// Looks again: every message has its UID, and new ones have higher ones.
+    pub fn goes_on(&self, at: &Maild, account: &Account) -> Result<()> {
+        let now = Inbox::look(at, account)?;
+        let (was, is) = (self.uid_validity, now.uid_validity);
+        ensure!(was == is, "UIDVALIDITY was {was}, is {is}");
+        let (old, new) = now.uids.split_at(self.uids.len());
+        ensure!(old == self.uids, "box {}: UIDs {:?} became {old:?}", at.side(), self.uids);
+        let above = self.uid_next.max(*self.uids.last().unwrap_or(&0));
+        ensure!(new.iter().all(|uid| *uid >= above), "UIDs {new:?} are below UIDNEXT {above}");
+        Ok(())
+    }
 }
 
 /// After a power cut of both, one alone comes back: it waits for the other for a while, then serves what both had.

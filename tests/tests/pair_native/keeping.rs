@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use control::View;
 use tests::native::{Ledger, Load, Maild};
 
-use crate::faults::{inbox, one_at_a_time};
+use crate::faults::{Inbox, one_at_a_time};
 use crate::with_pair;
 
 const ACCOUNTS: &[&str] = &["ann", "bob"];
@@ -30,7 +30,7 @@ fn a_lost_disk_is_restored_from_a_backup() {
         load.wait_more(PHASE)?;
         let mut ledger = load.stop();
         pair.wait_equal()?;
-        let before = inbox(&pair.a, &accounts[0])?;
+        let before = Inbox::look(&pair.a, &accounts[0])?;
         ensure!(pair.b.data().join("mail").exists());
         pair.b.kill()?;
         pair.a.wait_view(View::Alone)?;
@@ -48,12 +48,7 @@ fn a_lost_disk_is_restored_from_a_backup() {
         ledger.check(&pair.a, accounts)?;
         ledger.check(&pair.b, accounts)?;
         for at in [&pair.a, &pair.b] {
-            let now = inbox(at, &accounts[0])?;
-            ensure!(now.0 == before.0, "UIDVALIDITY was {}, is {}", before.0, now.0);
-            let (old, new) = now.1.split_at(before.1.len());
-            ensure!(old == before.1, "box {}: UIDs {:?} became {old:?}", at.side(), before.1);
-            let above = before.2.max(*before.1.last().unwrap_or(&0));
-            ensure!(new.iter().all(|uid| *uid >= above), "UIDs {new:?} are below UIDNEXT {above}");
+            before.goes_on(at, &accounts[0])?;
         }
         Ok(())
     });
@@ -76,7 +71,7 @@ fn a_lost_pair_is_restored_from_a_backup() {
         let load = Load::start(&pair.a, accounts, SENDERS);
         load.wait_more(PHASE)?;
         drop(load.stop());
-        let before = inbox(&pair.a, &accounts[0])?;
+        let before = Inbox::look(&pair.a, &accounts[0])?;
         pair.a.kill()?;
         pair.b.kill()?;
         pair.a.replace_disk()?;
@@ -94,12 +89,15 @@ fn a_lost_pair_is_restored_from_a_backup() {
         pair.wait_equal()?;
         ledger.check(&pair.a, accounts)?;
         ledger.check(&pair.b, accounts)?;
-        let now = inbox(&pair.a, &accounts[0])?;
-        ensure!(now.0 == before.0, "UIDVALIDITY was {}, is {}", before.0, now.0);
-        let new: Vec<_> = now.1.iter().filter(|uid| !before.1.contains(uid)).collect();
-        ensure!(!new.is_empty() && new.iter().all(|uid| **uid >= before.2), "new UIDs {new:?}");
-        let old = now.1.len() - new.len();
-        ensure!(now.1[..old] == before.1[..old], "UIDs {:?} became {:?}", before.1, now.1);
+        let now = Inbox::look(&pair.a, &accounts[0])?;
+        let (was, is) = (before.uid_validity, now.uid_validity);
+        ensure!(was == is, "UIDVALIDITY was {was}, is {is}");
+        let new: Vec<_> = now.uids.iter().filter(|uid| !before.uids.contains(uid)).collect();
+        let above = before.uid_next;
+        ensure!(!new.is_empty() && new.iter().all(|uid| **uid >= above), "new UIDs {new:?}");
+        let old = now.uids.len() - new.len();
+        let same = now.uids[..old] == before.uids[..old];
+        ensure!(same, "UIDs {:?} became {:?}", before.uids, now.uids);
         Ok(())
     });
 }
