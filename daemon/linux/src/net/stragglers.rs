@@ -93,13 +93,18 @@ pub fn reset_for(frame: &[u8], address: IpAddr) -> Option<Vec<u8>> {
         timestamp: None,
         payload: &[],
     };
-    let ip = IpRepr::new(to, from, IpProtocol::Tcp, reset.buffer_len(), HOPS);
-    let mut bytes = vec![0; ip.header_len() + reset.buffer_len()];
+    Some(ethernet::build(parts.source, parts.destination, parts.kind, &packet(to, from, &reset)))
+}
+
+/// The IP packet that carries one segment.
+fn packet(from: IpAddress, to: IpAddress, segment: &TcpRepr<'_>) -> Vec<u8> {
+    let ip = IpRepr::new(from, to, IpProtocol::Tcp, segment.buffer_len(), HOPS);
+    let mut bytes = vec![0; ip.header_len() + segment.buffer_len()];
     let checksums = ChecksumCapabilities::default();
     ip.emit(&mut bytes, &checksums);
     let mut packet = TcpPacket::new_unchecked(&mut bytes[ip.header_len()..]);
-    reset.emit(&mut packet, &to, &from, &checksums);
-    Some(ethernet::build(parts.source, parts.destination, parts.kind, &bytes))
+    segment.emit(&mut packet, &from, &to, &checksums);
+    bytes
 }
 
 /// "Time to live", as most machines set it.
@@ -127,13 +132,7 @@ mod tests {
             timestamp: None,
             payload: &[],
         };
-        let ip = IpRepr::new(from, to, IpProtocol::Tcp, repr.buffer_len(), HOPS);
-        let mut bytes = vec![0; ip.header_len() + repr.buffer_len()];
-        let checksums = ChecksumCapabilities::default();
-        ip.emit(&mut bytes, &checksums);
-        let mut packet = TcpPacket::new_unchecked(&mut bytes[ip.header_len()..]);
-        repr.emit(&mut packet, &from, &to, &checksums);
-        ethernet::build(Mac([2; 6]), Mac([4; 6]), EtherType::IPV4, &bytes)
+        ethernet::build(Mac([2; 6]), Mac([4; 6]), EtherType::IPV4, &packet(from, to, &repr))
     }
 
     #[test]
