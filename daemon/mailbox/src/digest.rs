@@ -11,7 +11,7 @@ use crate::tables::{Table, Tables};
 /// Rows that are functions of the set of records, byte for byte. `meta` and `writers` hold positions and
 /// `fresh`, `touched` and `unsettled`
 /// repeat what other tables say; `facts` are not derived from the log.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     Table::Accounts,
     Table::Addresses,
     Table::Subscriptions,
@@ -22,6 +22,7 @@ const TABLES: [Table; 11] = [
     Table::Rows,
     Table::Hidden,
     Table::Stale,
+    Table::StaleHeirs,
     Table::Bodies,
 ];
 

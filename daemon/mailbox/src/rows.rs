@@ -17,6 +17,7 @@
 //! | fresh | mailbox, writer, index | [`PlacementRow`]: the placements behind `rows` |
 //! | touched | mailbox, writer, index, entry | [`ModSeq`]: touches that may yet be overtaken |
 //! | stale | mailbox, entry | nothing: to be stamped again |
+//! | stale_heirs | entry | nothing: likewise, and it became others, in whatever mailboxes |
 //! | bodies | writer, index of the first part | [`BodyUse`] |
 //! | unsettled | account | nothing: mailboxes to join, or a removal that mail came across |
 //! | facts | writer, index of the body's first part | [`FactsRow`]; not derived from the log |
@@ -38,7 +39,7 @@ use crate::error::Error;
 use crate::tables::{Table, Tables};
 
 /// Version of everything in this file.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 /// One message as clients see it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

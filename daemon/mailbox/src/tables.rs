@@ -30,6 +30,7 @@ pub(crate) enum Table {
     Fresh,
     Touched,
     Stale,
+    StaleHeirs,
     Bodies,
     Unsettled,
     Facts,
@@ -37,7 +38,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 19] = [
+    pub(crate) const ALL: [Table; 20] = [
         Table::Meta,
         Table::Writers,
         Table::Accounts,
@@ -53,6 +54,7 @@ impl Table {
         Table::Fresh,
         Table::Touched,
         Table::Stale,
+        Table::StaleHeirs,
         Table::Bodies,
         Table::Unsettled,
         Table::Facts,
@@ -76,6 +78,7 @@ impl Table {
             Table::Fresh => "fresh",
             Table::Touched => "touched",
             Table::Stale => "stale",
+            Table::StaleHeirs => "stale_heirs",
             Table::Bodies => "bodies",
             Table::Unsettled => "unsettled",
             Table::Facts => "facts",

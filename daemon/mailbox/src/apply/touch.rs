@@ -126,11 +126,11 @@ impl Batch<'_> {
         let keys = [before, after].map(|row| stale_key(entry, row));
         if keys[0] != keys[1] {
             let [old, new] = keys;
-            if let Some(old) = old {
-                self.tables.remove(Table::Stale, &old)?;
+            if let Some((table, key)) = old {
+                self.tables.remove(table, &key)?;
             }
-            if let Some(new) = new {
-                self.tables.put(Table::Stale, &new, &[])?;
+            if let Some((table, key)) = new {
+                self.tables.put(table, &key, &[])?;
             }
         }
         Ok(())
@@ -141,7 +141,13 @@ fn key(entry: EntryId, writer: Writer, touch: &Touch) -> Vec<u8> {
     keys::touch(touch.mailbox, Address { writer, index: touch.index }, entry)
 }
 
-fn stale_key(entry: EntryId, row: &EntryRow) -> Option<Vec<u8>> {
+/// An entry that became others stands apart from those of its mailbox: what is to be stamped then shows in
+/// other mailboxes, and they live on when this one's account is removed.
+fn stale_key(entry: EntryId, row: &EntryRow) -> Option<(Table, Vec<u8>)> {
     let touch = row.touches.values().next().filter(|_| row.stale())?;
-    Some(keys::stale(touch.mailbox, entry))
+    Some(if row.became.is_empty() {
+        (Table::Stale, keys::stale(touch.mailbox, entry))
+    } else {
+        (Table::StaleHeirs, keys::entry(entry).to_vec())
+    })
 }

@@ -46,14 +46,21 @@ impl Index {
             let mut all = Vec::new();
             by_mailbox(tables, Table::Stale, limit, &mut |mailbox, entry| {
                 let row = entry_row(tables, entry)?.unwrap_or_default();
-                if row.place.as_ref().is_some_and(|place| place.overtaken) {
-                    return Ok(all.len());
+                if row.place.as_ref().is_none_or(|place| !place.overtaken) {
+                    all.extend(stale(tables, vec![(mailbox, entry)])?);
                 }
-                let mut entries = heirs(tables, &row)?;
-                entries.push((mailbox, entry));
-                let orderer = box_row(tables, entries[0].0)?.account();
-                all.extend(orderer.map(|orderer| Stale { orderer, entries }));
                 Ok(all.len())
+            })?;
+            tables.under(Table::StaleHeirs, &[], &mut |key, _| {
+                if all.len() >= limit {
+                    return Ok(ControlFlow::Break(()));
+                }
+                let entry = EntryId(key_part(Table::StaleHeirs, keys::last_id(key))?);
+                let row = entry_row(tables, entry)?.unwrap_or_default();
+                let mut entries = heirs(tables, &row)?;
+                entries.extend(row.touches.values().next().map(|touch| (touch.mailbox, entry)));
+                all.extend(stale(tables, entries)?);
+                Ok(ControlFlow::Continue(()))
             })?;
             Ok(all)
         })
@@ -110,6 +117,20 @@ impl Index {
             Ok(accounts)
         })
     }
+}
+
+/// The first account that lives among those that have the entries writes it all; none lives: nobody does.
+///
+/// By what the entry became, not by its own mailbox alone: else a flag that a client set in a mailbox that
+/// was joined to another's, and whose account somebody removed meanwhile, shows in that other mailbox under
+/// a MODSEQ that its clients were past, for ever (`cargo sim --seed 102361`).
+fn stale(tables: &dyn Tables, entries: Vec<(MailboxId, EntryId)>) -> Result<Option<Stale>, Error> {
+    for (mailbox, _) in &entries {
+        if let Some(orderer) = living_account(tables, *mailbox)? {
+            return Ok(Some(Stale { orderer, entries }));
+        }
+    }
+    Ok(None)
 }
 
 /// What an entry became, at last and on the way: each before that from which it came.
@@ -190,7 +211,10 @@ fn by_mailbox(
             let entry = EntryId(key_part(table, keys::last_id(key))?);
             let wanted = match wanted.get(&mailbox) {
                 Some(wanted) => *wanted,
-                None => *wanted.entry(mailbox).or_insert(has_account(tables, mailbox)?),
+                None => {
+                    let lives = living_account(tables, mailbox)?.is_some();
+                    *wanted.entry(mailbox).or_insert(lives)
+                }
             };
             if !wanted {
                 skip = Some(mailbox);
@@ -204,9 +228,9 @@ fn by_mailbox(
     }
 }
 
-fn has_account(tables: &dyn Tables, mailbox: MailboxId) -> Result<bool, Error> {
-    match box_row(tables, mailbox)?.account() {
-        Some(account) => Ok(account_row(tables, account)?.removal().is_none()),
-        None => Ok(false),
-    }
+/// The account of the mailbox, unless it is removed.
+fn living_account(tables: &dyn Tables, mailbox: MailboxId) -> Result<Option<AccountId>, Error> {
+    let Some(account) = box_row(tables, mailbox)?.account() else { return Ok(None) };
+    let removed = account_row(tables, account)?.removal().is_some();
+    Ok(if removed { None } else { Some(account) })
 }

@@ -268,6 +268,58 @@ fn two_accounts_of_one_address_are_one_household() {
     assert_eq!((joins[0].orderer, joins[0].from), (AccountId(8), MailboxId(3)));
 }
 
+/// A client sets a flag on a message that has gone on in another account's mailbox, and its own account is
+/// removed: the other account's home stamps it, or who goes by MODSEQ there would never hear of the flag.
+#[test]
+fn a_flag_outlives_the_account_of_the_mailbox_that_was_joined() {
+    let account = |id| Op::CreateAccount {
+        account: AccountId(id),
+        address: "anna@x".into(),
+        home: Side::A,
+        password_hash: String::new(),
+    };
+    let create_for = |account, mailbox| Op::CreateMailbox {
+        mailbox: MailboxId(mailbox),
+        account: AccountId(account),
+        name: "INBOX".into(),
+        uid_validity: 1,
+    };
+    let mut a = Writing::new(Side::A, 1);
+    for op in [account(8), create_for(8, 2), place(2), account(5), create_for(5, 1)] {
+        a.write(op);
+    }
+    let index = Index::memory();
+    history::apply(&index, &a.log, &mut Random(1));
+    let join = index.joinable(9).unwrap().remove(0);
+    let (from, entry) = join.moves[0].clone();
+    let heir = entry.entry;
+    let (uid, modseq) = (Uid(1), ModSeq(2));
+    a.write(Op::Move { entry, uid, modseq, from, from_mailbox: join.from, from_modseq: modseq });
+    a.write(Op::RemoveAccount { account: AccountId(8) });
+    let change = |entry, set: &[&str]| FlagChange {
+        entry,
+        modseq: ModSeq(3),
+        set: set.iter().map(|flag| (*flag).to_owned()).collect(),
+        clear: Vec::new(),
+    };
+    let flags = |mailbox, change| Op::Flags { mailbox, changes: vec![change], made: None };
+    a.write(flags(MailboxId(2), change(from, &["Late"])));
+    let applied = index.applied() as usize;
+    history::apply(&index, &a.log[applied..], &mut Random(1));
+    assert_eq!(index.messages(MailboxId(1)).unwrap()[0].flags, ["Late"]);
+    let stale = index.overtaken_modseqs(9).unwrap();
+    assert_eq!(stale.len(), 1);
+    assert_eq!(stale[0].orderer, AccountId(5));
+    assert_eq!(stale[0].entries, [(MailboxId(1), heir), (MailboxId(2), from)]);
+    for (mailbox, entry) in &stale[0].entries {
+        a.write(flags(*mailbox, change(*entry, &[])));
+    }
+    let applied = index.applied() as usize;
+    history::apply(&index, &a.log[applied..], &mut Random(1));
+    assert!(index.overtaken_modseqs(9).unwrap().is_empty());
+    assert_eq!(index.messages(MailboxId(1)).unwrap()[0].modseq, ModSeq(3));
+}
+
 #[test]
 fn mail_that_came_across_a_removal_asks_for_the_account_again() {
     let account = || Op::CreateAccount {
