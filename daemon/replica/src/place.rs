@@ -48,8 +48,12 @@ impl Replica {
     }
 
     fn ask(&mut self, request: RequestId, applied: &dyn Applied) {
+        if self.is_broken(Sabotage::WishAgesAnew) {
+            self.clock = self.clock.tick(self.unix_ms);
+        }
         let Some(pending) = self.pending.get(&request) else { return };
-        let (wish, made) = (pending.wish.clone(), pending.made);
+        let anew = self.is_broken(Sabotage::WishAgesAnew);
+        let (wish, made) = (pending.wish.clone(), if anew { self.clock } else { pending.made });
         if self.is_too_late(&wish, applied) {
             return self.refused(request);
         }

@@ -30,6 +30,8 @@ pub enum Sabotage {
     BothWithoutReady,
     /// A wish that a lost session may have swallowed is not asked again.
     NoAskingAgain,
+    /// A wish that is asked again counts as made then, not when its client made it.
+    WishAgesAnew,
     /// The home that an account leaves goes on ordering its writes.
     BothPlaceInMove,
     /// A change of flags is answered, but not written.

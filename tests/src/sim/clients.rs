@@ -2,6 +2,7 @@
 
 mod change;
 mod deliver;
+mod take_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +46,12 @@ enum Asked {
     ClearFlag(EntryId, Flag),
     Mailbox(MailboxId),
     Account(AccountId),
-    Password(AccountId),
+    Password {
+        account: AccountId,
+        hash: String,
+        /// The one that the client saw and wants replaced.
+        replaced: Option<String>,
+    },
     Other,
 }
 
@@ -67,6 +73,8 @@ pub struct Clients {
     pub mailboxes: BTreeMap<MailboxId, Answered>,
     pub made_accounts: BTreeMap<AccountId, Answered>,
     pub passwords_set: BTreeMap<AccountId, Answered>,
+    /// Passwords that somebody saw and replaced.
+    pub passwords_replaced: BTreeMap<(AccountId, String), Answered>,
 
     // What was asked for, answered or not.
     pub asked_placed: BTreeSet<EntryId>,
@@ -156,8 +164,10 @@ impl Clients {
             Asked::Account(account) => {
                 self.made_accounts.insert(account, answered);
             }
-            Asked::Password(account) => {
+            Asked::Password { account, replaced, .. } => {
                 self.passwords_set.insert(account, answered);
+                let replaced = replaced.map(|old| ((account, old), answered));
+                self.passwords_replaced.extend(replaced);
             }
             Asked::Other => {}
         }
@@ -189,6 +199,7 @@ impl Clients {
         self.mailboxes.retain(|_, answered| keep(answered));
         self.made_accounts.retain(|_, answered| keep(answered));
         self.passwords_set.retain(|_, answered| keep(answered));
+        self.passwords_replaced.retain(|_, answered| keep(answered));
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 22] = [
+    pub const ALL: [Break; 23] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::Rule(Sabotage::NoPlacingAgain),
@@ -63,6 +63,7 @@ impl Break {
         Break::Rule(Sabotage::NoStampingAgain),
         Break::ExpungeLoses,
         Break::Rule(Sabotage::FlagsForgotten),
+        Break::Rule(Sabotage::WishAgesAnew),
         Break::Rule(Sabotage::NoAskingAgain),
         Break::DamageUnnoticed,
         Break::ReclaimAlone,
@@ -89,7 +90,8 @@ impl Break {
                 | Sabotage::OldDiskUnnoticed,
             ) => "P3",
             Break::Rule(Sabotage::ServeTooSoon | Sabotage::NoStampingAgain) => "P4",
-            Break::ExpungeLoses | Break::Rule(Sabotage::FlagsForgotten) => "P5",
+            Break::ExpungeLoses
+            | Break::Rule(Sabotage::FlagsForgotten | Sabotage::WishAgesAnew) => "P5",
             Break::Rule(Sabotage::NoAskingAgain) => "P6",
             Break::DamageUnnoticed => "P9",
         }

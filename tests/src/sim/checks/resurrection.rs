@@ -46,8 +46,9 @@ impl Resurrection {
     }
 }
 
-/// What was acknowledged as expunged is gone; each flag, which nobody set twice, is as it was asked. So it
-/// is with what an entry became as its mailbox was joined to another.
+/// What was acknowledged as expunged is gone; each flag, which nobody set twice, is as it was asked; a
+/// password that somebody saw and replaced is not in force. So it is with what an entry became as its
+/// mailbox was joined to another.
 pub fn check(
     world: &World,
     side: Side,
@@ -75,6 +76,16 @@ pub fn check(
     for (id, flag) in clients.flags_cleared.keys() {
         for (one, _) in living(id)?.into_iter().filter(|(_, has)| has.contains(flag)) {
             broken.push(format!("P5: {id:?} got its flag {flag} back as {one:?} at {side}"));
+        }
+    }
+    for (id, hash) in clients.passwords_replaced.keys() {
+        let account = core.users().account(*id).map_err(|e| e.to_string())?;
+        let Some(account) = account.filter(|_| !clients.asked_removed.contains(id)) else {
+            continue;
+        };
+        let in_force = core.users().credentials(&account.address).map_err(|e| e.to_string())?;
+        if in_force == Some((*id, hash.clone())) {
+            broken.push(format!("P5: the password of {id:?} is again the one replaced at {side}"));
         }
     }
     Ok(broken)

@@ -5,7 +5,7 @@ use node::core::{Answer, Input};
 use record::{AccountId, Entry, EntryId, MailboxId, RequestId, Side};
 use replica::{FlagWish, MoveWish, Wish};
 
-use super::{Account, Asked, Clients, Placed};
+use super::{Account, Asked, Clients, Placed, take_back};
 use crate::sim::checks;
 use crate::sim::random::Random;
 use crate::sim::world::{Step, World, at};
@@ -15,6 +15,8 @@ const NAMES: [&str; 3] = ["Work", "Play", "Home"];
 
 /// In so many of a thousand cases a client copies what it saw some time ago, or remembers what it sees.
 const STALE_PERMILLE: u64 = 100;
+/// In so many of a thousand cases it takes back what another box's client waits for.
+const TAKE_BACK_PERMILLE: u64 = 200;
 
 /// What a client sees before it decides.
 #[derive(Clone)]
@@ -29,21 +31,59 @@ pub(super) struct Seen {
 }
 
 impl Clients {
+    /// A new password, in place of one that the client saw, or of whatever there is.
+    pub(super) fn set_password(
+        &mut self,
+        random: &mut Random,
+        account: AccountId,
+        replaced: Option<String>,
+    ) -> (Wish, Asked) {
+        let hash = format!("{:x}", random.next());
+        self.asked_passwords.insert((account, hash.clone()));
+        let wish = Wish::SetPassword { account, password_hash: hash.clone() };
+        (wish, Asked::Password { account, hash, replaced })
+    }
+
+    /// Takes a flag off a message.
+    pub(super) fn clear_flag(
+        &mut self,
+        account: AccountId,
+        mailbox: MailboxId,
+        entry: EntryId,
+        flag: String,
+    ) -> (Wish, Asked) {
+        self.asked_cleared.insert((entry, flag.clone()));
+        let change = FlagWish { entry, set: Vec::new(), clear: vec![flag.clone()] };
+        let wish = Wish::Flags { account, mailbox, changes: vec![change] };
+        (wish, Asked::ClearFlag(entry, flag))
+    }
+
     /// A client of this box changes something that it sees.
     pub fn change(world: &mut World, side: Side) -> Step {
-        let Some(seen) = look(world, side)? else { return Ok(()) };
-        let World { clients, random, .. } = world;
-        if random.permille(STALE_PERMILLE) && seen.message.is_some() {
-            clients.remembered[at(side)] = Some(seen.clone());
+        let mut chosen = None;
+        if world.random.permille(TAKE_BACK_PERMILLE) {
+            chosen = take_back::choose(world, side)?;
         }
-        let Some((wish, asked)) = choose(clients, random, side, &seen) else { return Ok(()) };
-        let request = RequestId(random.id());
-        clients.note(request, asked);
-        clients.waiting[at(side)].insert(request);
+        if chosen.is_none() {
+            chosen = look_and_choose(world, side)?;
+        }
+        let Some((wish, asked)) = chosen else { return Ok(()) };
+        let request = RequestId(world.random.id());
+        world.clients.note(request, asked);
+        world.clients.waiting[at(side)].insert(request);
         world.counts.changes += 1;
         world.tell(|| format!("a client of {side} asks: {}", told(&wish)));
         world.give(side, Input::Submit { request, wish, answer: Answer::AtApply })
     }
+}
+
+fn look_and_choose(world: &mut World, side: Side) -> Result<Option<(Wish, Asked)>, String> {
+    let Some(seen) = look(world, side)? else { return Ok(None) };
+    let World { clients, random, .. } = world;
+    if random.permille(STALE_PERMILLE) && seen.message.is_some() {
+        clients.remembered[at(side)] = Some(seen.clone());
+    }
+    Ok(choose(clients, random, side, &seen))
 }
 
 fn look(world: &mut World, side: Side) -> Result<Option<Seen>, String> {
@@ -126,10 +166,7 @@ fn change_message(
         }
         6 => {
             let flag = random.pick(&row.flags)?.clone();
-            clients.asked_cleared.insert((row.entry, flag.clone()));
-            let change = FlagWish { entry: row.entry, set: Vec::new(), clear: vec![flag.clone()] };
-            let wish = Wish::Flags { account, mailbox, changes: vec![change] };
-            (wish, Asked::ClearFlag(row.entry, flag))
+            clients.clear_flag(account, mailbox, row.entry, flag)
         }
         kind => {
             let (to, placed) = copy(clients, random, seen, &row, number)?;
@@ -212,11 +249,7 @@ fn change_pair(
 ) -> Option<(Wish, Asked)> {
     let account = seen.account.id;
     Some(match random.below(10) {
-        0..4 => {
-            let password_hash = format!("{:x}", random.next());
-            clients.asked_passwords.insert((account, password_hash.clone()));
-            (Wish::SetPassword { account, password_hash }, Asked::Password(account))
-        }
+        0..4 => clients.set_password(random, account, None),
         4..7 => {
             // Few addresses, so that both sides choose the same ones.
             let name = format!("n{}", random.below(2));
