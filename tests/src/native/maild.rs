@@ -223,6 +223,26 @@ impl Maild {
         self.signal(Signal::SIGSTOP)
     }
 
+    /// Likewise; when this returns none of its threads is in the kernel any more.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause_whole(&self) -> Result<()> {
+        self.pause()?;
+        let id = self.child.as_ref().context("nothing to pause")?.id();
+        until("all threads to stand still", || {
+            for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
+                // "ID (NAME) STATE ...", proc_pid_stat(5).
+                let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+                let state = stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes().first());
+                if state != Some(Some(&b'T')) {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+    }
+
     /// It goes on: SIGCONT.
     ///
     /// # Errors

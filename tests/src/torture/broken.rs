@@ -1,4 +1,4 @@
-//! A disk that fails: its box ends, and the other carries on.
+//! A disk that fails: its box says goodbye and ends, and the other carries on at once.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ fn story(pair: &mut Pair, disks: &[Disk]) -> Result<serde_json::Value> {
         let load = Load::start(pair.get(side.other()), &accounts, SENDERS);
         load.wait_more(PHASE)?;
         let broke = Instant::now();
-        disks[usize::from(side == Side::B)].lose_power(&mut Dice::new(1))?;
+        disks[usize::from(side == Side::B)].fail(pair.get(side), &mut Dice::new(1))?;
         pair.get_mut(side.other()).wait_view(View::Alone)?;
         let alone_ms = broke.elapsed().as_millis() as u64;
         load.wait_more(PHASE)?;
@@ -59,7 +59,7 @@ fn story(pair: &mut Pair, disks: &[Disk]) -> Result<serde_json::Value> {
         figures.insert(side.to_string(), figure);
         // Only the books of a process are left of it.
         pair.get_mut(side).kill().context("burying the process")?;
-        disks[usize::from(side == Side::B)].restore_power()?;
+        disks[usize::from(side == Side::B)].repair()?;
         pair.get_mut(side).start()?;
         pair.wait_both()?;
         ledger.add(load.stop());

@@ -47,10 +47,10 @@ fn cut(stand: &mut Stand, side: Side, dice: &mut Dice) -> Result<()> {
     let Stand { pair, disks, .. } = stand;
     let disk = &disks.as_ref().context("no disks of their own")?[usize::from(side == Side::B)];
     if dice.percent(30) {
-        disk.lose_power(dice)?;
+        disk.fail(pair.get(side), dice)?;
         wait(dice, 0, 30);
         pair.get_mut(side).kill()?;
-        disk.restore_power()
+        disk.repair()
     } else {
         pair.get_mut(side).kill()?;
         disk.cut_power(dice)
