@@ -56,6 +56,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HANDOVER_WAIT: Duration = Duration::from_secs(3);
 /// Sessions get this long to hear that the box stops, before it does.
 const CLOSING: Duration = Duration::from_millis(300);
+/// The exit code of a box whose disk or store failed: PID 1 starts it again after a while.
+const CANNOT_GO_ON: i32 = 3;
 
 /// The mail service of one box of a twinpost pair.
 #[derive(Parser)]
@@ -249,7 +251,13 @@ async fn run(args: Serve) -> Result<()> {
     let cookie = || Handle::new_id() as u64;
     tokio::spawn(TimeKeeper { site: site.clone(), seen: seen.clone(), wishes, cookie }.run());
 
-    wait_for_the_end(asked).await?;
+    if let Some(reason) = wait_for_the_end(asked, node.failed()).await? {
+        // Nothing is left to drain: the sooner the peer hears it, the sooner it serves.
+        stop_watch.send_replace(Stop::Goodbye);
+        let _ = tokio::task::spawn_blocking(move || watch.join()).await?;
+        tracing::error!(%reason, "stopped");
+        std::process::exit(CANNOT_GO_ON);
+    }
     tracing::info!("stopping");
     stop_watch.send_replace(Stop::HandOver);
     // Whatever comes of it, the box stops.
@@ -265,8 +273,11 @@ async fn run(args: Serve) -> Result<()> {
     Ok(())
 }
 
-/// A signal, or PID 1's word.
-async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Result<()> {
+/// A signal, or PID 1's word, or, with the reason, the node's that it cannot go on.
+async fn wait_for_the_end(
+    mut asked: channel::Receiver<Option<String>>,
+    mut failed: channel::Receiver<Option<String>>,
+) -> Result<Option<String>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -274,8 +285,9 @@ async fn wait_for_the_end(mut asked: channel::Receiver<Option<String>>) -> Resul
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = asked.wait_for(Option::is_some) => {}
+        reason = failed.wait_for(Option::is_some) => return Ok(reason?.clone()),
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Side a connects to where `failover` says the peer is; side b accepts.

@@ -22,7 +22,6 @@ use record::{MailboxId, Side, Vector};
 use replica::{Message, Mode};
 use tokio::sync::{broadcast, mpsc};
 
-use crate::end::{end_here, or_end_here};
 use crate::handle::Shared;
 use crate::limits::{
     APPLY_BATCH_RECORDS, CHECKPOINT_INTERVAL, COMPARE_INTERVAL, COMPARE_RETRY, MEND_LOOK_INTERVAL,
@@ -106,10 +105,10 @@ impl Applier {
                     return;
                 }
             }
-            self.dirty |= or_end_here(self.shared.facts.put(&self.shared.index));
+            self.dirty |= self.shared.end.or_here(self.shared.facts.put(&self.shared.index));
             if self.dirty && self.checkpoint.elapsed() >= CHECKPOINT_INTERVAL {
-                or_end_here(self.shared.index.checkpoint());
-                or_end_here(self.shared.users.checkpoint());
+                self.shared.end.or_here(self.shared.index.checkpoint());
+                self.shared.end.or_here(self.shared.users.checkpoint());
                 self.dirty = false;
                 self.checkpoint = Instant::now();
             }
@@ -138,7 +137,7 @@ impl Applier {
                     continue;
                 }
                 Err(journal::Error::Damaged { .. }) => break,
-                Err(error) => or_end_here(Err(error)),
+                Err(error) => self.shared.end.or_here(Err(error)),
             };
             if position >= end {
                 break;
@@ -178,9 +177,9 @@ impl Applier {
             return;
         }
         for (position, record) in batch.iter() {
-            or_end_here(self.shared.users.apply(*position, record));
+            self.shared.end.or_here(self.shared.users.apply(*position, record));
         }
-        let changed = or_end_here(self.shared.index.apply(batch));
+        let changed = self.shared.end.or_here(self.shared.index.apply(batch));
         batch.clear();
         for mailbox in changed {
             // Nobody may be listening.
@@ -225,8 +224,8 @@ impl Applier {
         if log.end().0 != self.applied {
             return None;
         }
-        let mut digest = or_end_here(self.shared.index.digest()).to_vec();
-        digest.extend(or_end_here(self.shared.users.digest()));
+        let mut digest = self.shared.end.or_here(self.shared.index.digest()).to_vec();
+        digest.extend(self.shared.end.or_here(self.shared.users.digest()));
         // Only this thread applies, so the state stood still meanwhile.
         Some(Told { applied, digest, rebuilt: self.rebuilt })
     }
@@ -255,7 +254,7 @@ impl Applier {
     fn rebuild(&self) -> ! {
         self.shared.index.distrust();
         self.shared.users.distrust();
-        end_here("its state is to be built again from the log")
+        self.shared.end.here("its state is to be built again from the log")
     }
 }
 

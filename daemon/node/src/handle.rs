@@ -17,6 +17,7 @@ use users::Users;
 use crate::applier::Comparison;
 use crate::body::{self, Body};
 use crate::core::{Answer, Place};
+use crate::end::End;
 use crate::facts::FactsKeeper;
 use crate::limits::{
     BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, MEND_WAIT, PASSWORD_CACHE_ENTRIES, READ_WAIT,
@@ -26,7 +27,7 @@ use crate::shell::Turn;
 use crate::upkeep::exchange::damaged_record;
 use crate::upkeep::{Damage, Done};
 
-/// Why a wish was not carried out. Nothing was changed, except where the box stopped meanwhile.
+/// Why a wish was not carried out. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("this box has not joined its pair yet; please try again in a moment")]
@@ -104,6 +105,7 @@ pub(crate) struct Shared {
     pub comparison: watch::Sender<Comparison>,
     /// The last one given to a new mailbox.
     pub uid_validity: AtomicU32,
+    pub end: End,
     /// The disk has no room for what the peer would send.
     pub no_room: AtomicBool,
     pub upkeep: Mutex<Done>,
@@ -148,6 +150,14 @@ impl Handle {
     #[must_use]
     pub fn has_no_room(&self) -> bool {
         self.shared.no_room.load(Relaxed)
+    }
+
+    /// Becomes the reason when this box cannot go on: its disk failed, or a store. Nothing is acknowledged or
+    /// answered any more; the program is to leave its addresses to the peer and end, within
+    /// [`LAST_WORDS_WAIT`](crate::end::LAST_WORDS_WAIT).
+    #[must_use]
+    pub fn failed(&self) -> watch::Receiver<Option<String>> {
+        self.shared.end.subscribe()
     }
 
     /// What the log's upkeep has done since the start.
@@ -290,7 +300,7 @@ impl Handle {
             places.iter().map(|_| oneshot::channel::<Result<(), Error>>()).unzip();
         self.turn(Turn::Deliver { body, places, answer, dones }).await?;
         for wait in waits {
-            wait.await.map_err(|_| Error::Stopped)??;
+            outcome(wait).await?;
         }
         Ok(())
     }
@@ -309,7 +319,7 @@ impl Handle {
         let (done, wait) = oneshot::channel();
         let request = RequestId(Handle::new_id());
         self.turn(Turn::Submit { request, wish, done }).await?;
-        wait.await.map_err(|_| Error::Stopped)?
+        outcome(wait).await
     }
 
     fn may_write(&self) -> Result<(), Error> {
@@ -466,6 +476,15 @@ impl Handle {
 
     async fn turn(&self, turn: Turn) -> Result<(), Error> {
         self.turns.send(turn).await.map_err(|_| Error::Stopped)
+    }
+}
+
+/// What came of a wish. A box that stops before it knows never says: the peer may have carried it out, and a
+/// client that heard a no would ask for the same once more.
+async fn outcome(wait: oneshot::Receiver<Result<(), Error>>) -> Result<(), Error> {
+    match wait.await {
+        Ok(outcome) => outcome,
+        Err(_) => std::future::pending().await,
     }
 }
 

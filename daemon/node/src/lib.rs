@@ -15,7 +15,7 @@
 mod applier;
 pub mod body;
 pub mod core;
-mod end;
+pub mod end;
 mod facts;
 mod handle;
 pub mod limits;

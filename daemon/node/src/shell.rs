@@ -25,7 +25,7 @@ use users::Users;
 use crate::applier::{Applier, Comparison, Told as PeerDigest};
 use crate::body::Body;
 use crate::core::{Answer, Core, Input, Output, Place, Start};
-use crate::end::end_here;
+use crate::end::End;
 use crate::facts::FactsKeeper;
 use crate::handle::{Error, Handle, Progress, Shared};
 use crate::limits::{BEHIND_BYTES_MAX, CHANGES_QUEUE, LOOP_QUEUE, RESTORE_READ_BYTES};
@@ -153,6 +153,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         changes,
         comparison,
         uid_validity: AtomicU32::new(0),
+        end: End::new(),
         no_room: AtomicBool::new(false),
         upkeep: Mutex::default(),
         put_off: Mutex::default(),
@@ -284,14 +285,14 @@ impl Loop {
     }
 
     fn run(mut self, mut inbox: mpsc::Receiver<Turn>) {
-        let back = self.turns.clone();
+        let (back, shared) = (self.turns.clone(), self.shared.clone());
         let committer = Committer::spawn(self.core.log().clone(), move |synced| match synced {
             // The loop may have ended: then nobody waits for this.
             Ok(Position(end)) => drop(back.blocking_send(Turn::Synced { end })),
             Err(error @ journal::Error::DiskFull { .. }) => {
                 tracing::error!(%error, "the disk is full; nothing is acknowledged until there is room");
             }
-            Err(error) => end_here(&error.to_string()),
+            Err(error) => shared.end.here(&error.to_string()),
         })
         .expect("threads can be started at the start");
         while let Some(turn) = inbox.blocking_recv() {
@@ -375,7 +376,6 @@ impl Loop {
         }
     }
 
-    /// `false` when the core is at its end.
     fn outputs(&mut self) {
         while let Some(output) = self.core.poll() {
             match output {
@@ -410,7 +410,7 @@ impl Loop {
                 Output::Agreed(agreed) => drop(self.upkeep.send(Work::Agreed(agreed))),
                 // A full queue brings the loop round anyway.
                 Output::Again => drop(self.turns.try_send(Turn::Again)),
-                Output::Failed { reason } => end_here(&reason),
+                Output::Failed { reason } => self.shared.end.here(&reason),
             }
         }
     }
