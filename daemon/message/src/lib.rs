@@ -10,6 +10,8 @@
 //! nesting must be bounded; mail-parser decodes what people read (character sets, encoded words,
 //! transfer encodings, dates).
 //!
+//! [`line`] cuts what a protocol brings into lines.
+//!
 //! Start reading at [`header`], then [`structure`] and [`section`].
 
 pub mod address;
@@ -17,6 +19,7 @@ pub mod content;
 pub mod envelope;
 pub mod header;
 pub mod limits;
+pub mod line;
 pub mod section;
 pub mod structure;
 pub mod text;

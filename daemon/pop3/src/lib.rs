@@ -52,7 +52,6 @@ mod command;
 mod content;
 mod error;
 pub mod limits;
-mod line;
 mod session;
 
 pub use ask::{

@@ -18,8 +18,8 @@ use crate::content::Content;
 use crate::limits::{
     AUTH_LINE_BYTES_MAX, BUFFERED_INPUT_BYTES_MAX, QUEUED_REPLY_BYTES_MAX, REPLY_TEXT_BYTES_MAX,
 };
-use crate::line::{Line, LineBuffer};
 use crate::{Answer, Ask, Error, Limits, Row};
+use message::line::{Line, LineBuffer};
 
 /// What a session has to know of its place.
 #[derive(Debug, Clone)]

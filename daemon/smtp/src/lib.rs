@@ -59,7 +59,6 @@ mod command;
 mod content;
 mod error;
 pub mod limits;
-mod line;
 mod session;
 mod trace;
 

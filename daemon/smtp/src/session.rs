@@ -17,8 +17,8 @@ use std::time::Instant;
 use crate::command::{self, Command};
 use crate::content::Content;
 use crate::limits::{AUTH_LINE_BYTES_MAX, BUFFERED_INPUT_BYTES_MAX, REPLY_TEXT_BYTES_MAX};
-use crate::line::{Line, LineBuffer};
 use crate::{Address, Answer, Ask, Error, Limits, Recipient};
+use message::line::{Line, LineBuffer};
 
 /// What a session has to know of its place.
 #[derive(Debug, Clone)]

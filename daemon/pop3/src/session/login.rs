@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Maildrop, Message, Phase, Question, Session, printable};
-use crate::line::Line;
 use crate::{Ask, LoginAnswer, MaildropAnswer, Password};
+use message::line::Line;
 
 impl Session {
     pub(super) fn user(&mut self, name: String) {

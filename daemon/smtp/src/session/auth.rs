@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Phase, Question, Session, Taken, printable};
 use crate::limits::AUTH_LINE_BYTES_MAX;
-use crate::line::Line;
 use crate::{Ask, AuthenticateAnswer, Password};
+use message::line::Line;
 
 /// What the next line of the exchange is.
 pub(super) enum Step {

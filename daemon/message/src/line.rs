@@ -1,8 +1,9 @@
-//! Bytes that have arrived and are not yet used, taken out by the line.
+//! Bytes of a mail protocol that have arrived and are not yet used, taken out by the line
+//! (RFC 5321 §2.3.8, RFC 1939 §3).
 
 /// One line of input, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub enum Line {
     /// Ended by CRLF.
     Text(Vec<u8>),
     /// Ended by LF alone; what it said does not count.
@@ -12,8 +13,8 @@ pub(crate) enum Line {
 }
 
 /// See the module.
-#[derive(Default)]
-pub(crate) struct LineBuffer {
+#[derive(Debug, Default)]
+pub struct LineBuffer {
     bytes: Vec<u8>,
     /// Bytes before this are used.
     start: usize,
@@ -24,31 +25,31 @@ pub(crate) struct LineBuffer {
 }
 
 impl LineBuffer {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.start);
         self.scanned -= self.start;
         self.start = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
-    pub(crate) fn rest(&self) -> &[u8] {
+    pub fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
     /// Marks the first `count` bytes of [`LineBuffer::rest`] as used.
-    pub(crate) fn consume(&mut self, count: usize) {
+    pub fn consume(&mut self, count: usize) {
         self.start += count;
         self.scanned = self.scanned.max(self.start);
         debug_assert!(self.start <= self.bytes.len(), "only what is there can be used");
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         *self = LineBuffer::default();
     }
 
     /// The next whole line, if it is there. A line of more than `bytes_max` before its CRLF is too
     /// long.
-    pub(crate) fn take_line(&mut self, bytes_max: usize) -> Option<Line> {
+    pub fn take_line(&mut self, bytes_max: usize) -> Option<Line> {
         let Some(at) = self.bytes[self.scanned..].iter().position(|&byte| byte == b'\n') else {
             self.scanned = self.bytes.len();
             // One byte more than the maximum may be the CR.
