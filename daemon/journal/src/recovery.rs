@@ -85,6 +85,7 @@ impl<D: Disk> Log<D> {
         let newest = open_segment(&disk, newest)?;
         let (segments, lost_segments) = open_sealed(&disk, &firsts, newest.header.log_id)?;
         let name = segment_file(newest.header.first);
+        forget_what_never_came(&disk, &newest.file, &name)?;
         let survey = Survey::of(&disk, &newest.file, &name, &newest.header)?;
         let verdict = survey.judge_newest(&newest.header, &name)?;
         let torn_tail_bytes = clear_tail(&disk, &newest.file, &name, verdict.index.data_end())?;
@@ -142,6 +143,15 @@ fn open_segment<D: Disk>(disk: &D, first: u64) -> Result<Segment<D>, Error> {
 fn foreign(first: u64, header: &Header) -> Error {
     let file = segment_file(first);
     Error::Foreign { file, log_id: header.log_id, first: Position(header.first) }
+}
+
+/// After a sync that failed, memory may hold bytes of the last batch that are not on the disk, and no later sync
+/// writes them or fails. The program ended at that sync; its restart must not take them for durable. What
+/// waits is written first: that is durable then, and the rest is read from the disk.
+fn forget_what_never_came<D: Disk>(disk: &D, file: &D::File, name: &str) -> Result<(), Error> {
+    disk.sync_data(file).map_err(disk_error("sync", name))?;
+    disk.forget_cached(file);
+    Ok(())
 }
 
 /// Zeroes whatever lies behind the end; returns how much did. The caller syncs.

@@ -6,6 +6,9 @@
 //! | length of a file | any length that it had since the last sync |
 //! | names | the first so many of the creations, renames and removals, in their order |
 //!
+//! A sync that fails leaves some of it in memory only, although no later sync fails; what is read stays so
+//! until the power goes, or somebody asks for what the disk has ([`Disk::forget_cached`]).
+//!
 //! That is somewhat worse than what ext4 does, in the direction that finds mistakes.
 
 use std::io;
@@ -224,7 +227,13 @@ impl Disk for SimDisk {
     }
 
     fn sync_data(&self, file: &SimFile) -> io::Result<()> {
-        let (mut shared, last) = self.begin(SimOp::SyncData)?;
+        let (mut shared, last) = match self.begin(SimOp::SyncData) {
+            Err(error) => {
+                self.lock().sync_failed(self.epoch, file);
+                return Err(error);
+            }
+            Ok(begun) => begun,
+        };
         if last {
             return Err(no_power());
         }
@@ -260,6 +269,12 @@ impl Disk for SimDisk {
         }
         shared.change_names(NameChange::Unlink(name.into()));
         finish(last, ())
+    }
+
+    fn forget_cached(&self, file: &SimFile) {
+        if let Ok(file) = self.lock().file(file) {
+            file.forget_cached();
+        }
     }
 
     fn free_bytes(&self) -> io::Result<u64> {

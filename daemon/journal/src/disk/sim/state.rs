@@ -33,6 +33,9 @@ pub struct SimInode {
     pub unsynced: BTreeMap<u64, Vec<Sector>>,
     /// Likewise for the length.
     pub lengths: Vec<usize>,
+    /// What the disk really has of sectors whose last sync failed, where memory still has what was written:
+    /// no later sync writes those again.
+    pub dropped: BTreeMap<u64, Sector>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +115,7 @@ impl Shared {
 
     fn tear(&mut self, file: &mut SimInode, keep_percent: u64) {
         let length = file.live.len();
+        file.forget_cached();
         for (sector, versions) in std::mem::take(&mut file.unsynced) {
             if versions.is_empty() || self.below(100) < keep_percent {
                 continue;
@@ -144,6 +148,22 @@ impl Shared {
         z ^ (z >> 31)
     }
 
+    /// A sync fails: some of what waited is written, the rest counts as written from now on, and is not
+    /// (as Linux does it: such a page is clean, and no later sync fails).
+    pub fn sync_failed(&mut self, epoch: u64, file: &SimFile) {
+        // Without power nothing is written any more, and nothing is over.
+        if epoch != self.epoch || self.power_left.is_some() {
+            return;
+        }
+        let Ok(inode) = self.file(file) else { return };
+        let mut dropped = std::mem::take(&mut inode.unsynced);
+        dropped.retain(|_, versions| !versions.is_empty() && self.below(2) == 0);
+        if let Ok(inode) = self.file(file) {
+            let durable = dropped.into_iter().map(|(sector, versions)| (sector, versions[0]));
+            inode.dropped.extend(durable);
+        }
+    }
+
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
@@ -160,12 +180,25 @@ impl SimInode {
             let to = (from + SECTOR_BYTES).min(self.live.len());
             let mut version = [0; SECTOR_BYTES];
             version[..to - from].copy_from_slice(&self.live[from..to]);
-            self.unsynced.entry(sector as u64).or_default().push(version);
+            let versions = self.unsynced.entry(sector as u64).or_default();
+            versions.extend(self.dropped.remove(&(sector as u64)));
+            versions.push(version);
         }
         if end > self.live.len() {
             self.resize(end);
         }
         self.live[offset..end].copy_from_slice(bytes);
+    }
+
+    /// What was not written to the disk is read from there next: it was never there.
+    pub fn forget_cached(&mut self) {
+        for (sector, durable) in std::mem::take(&mut self.dropped) {
+            let from = sector as usize * SECTOR_BYTES;
+            let to = (from + SECTOR_BYTES).min(self.live.len());
+            if from < to {
+                self.live[from..to].copy_from_slice(&durable[..to - from]);
+            }
+        }
     }
 
     pub fn resize(&mut self, length: usize) {
