@@ -234,6 +234,8 @@ pub mod tests {
             waits_for_give_back: false,
             witness: None,
             upkeep: Default::default(),
+            record_format: 1,
+            refused: None,
         };
         Picture { status: Ok(status), report: Some(Report::default()) }
     }

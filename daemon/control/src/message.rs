@@ -118,6 +118,11 @@ pub enum ToMaild {
     /// Serve without the other box, whatever this disk lacks: it is gone for good. Answered with
     /// [`FromMaild::Done`].
     ServeAlone,
+    /// Go on writing record formats that the release before reads, or stop minding that. Answered
+    /// likewise.
+    HoldFormat {
+        on: bool,
+    },
 }
 
 /// From maild.

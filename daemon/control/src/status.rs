@@ -46,6 +46,10 @@ pub struct Status {
     /// Whether the witness answers; `None` where none is configured.
     pub witness: Option<bool>,
     pub upkeep: Upkeep,
+    /// The newest record format that the pair writes.
+    pub record_format: u16,
+    /// Why the two boxes' programs cannot replicate, for the owner; `None` while they can.
+    pub refused: Option<String>,
 }
 
 /// What becomes of the box's log while it is kept.

@@ -112,6 +112,11 @@ impl<'t> Batch<'t> {
                 self.create_account(*account, address, &stamp)
             }
             Op::RemoveAccount { account } => self.remove_account(at, *account, stamp),
+            Op::Format { version } => {
+                let row = self.writer(at.writer)?;
+                row.format = row.format.max(*version);
+                Ok(())
+            }
             // The user store's, the journal's and the replica's.
             Op::Start
             | Op::Gap { .. }

@@ -76,6 +76,8 @@ pub(crate) struct WriterRow {
     pub(crate) view: Option<(View, u64)>,
     /// So many of its records are on its own side's disk, as the other side was told.
     pub(crate) on_disk: u64,
+    /// The newest record format that it said the pair writes; 0 when it never said so.
+    pub(crate) format: u16,
 }
 
 /// What one side has given in a mailbox while it was alone: in its latest episode that gave anything.

@@ -119,17 +119,26 @@ impl ServeAloneArgs {
     /// # Errors
     /// When the box does not do it.
     pub fn run(&self) -> Result<()> {
-        let mut stream = ask(&self.socket, &ToMaild::ServeAlone)?;
-        let (mut decoder, mut buffer) = (Decoder::new(), vec![0; 4096]);
-        loop {
-            let length = stream.read(&mut buffer)?;
-            ensure!(length > 0, "maild has ended without an answer");
-            decoder.push(&buffer[..length]);
-            match decoder.next::<FromMaild>()? {
-                None => {}
-                Some(FromMaild::Done) => return Ok(()),
-                Some(other) => bail!("the box does not serve alone: {other:?}"),
-            }
+        wish(&self.socket, &ToMaild::ServeAlone)
+    }
+}
+
+/// Hands the running maild a wish of the owner.
+///
+/// # Errors
+/// When it does not do it.
+pub fn wish(socket: &Path, wish: &ToMaild) -> Result<()> {
+    let mut stream = ask(socket, wish)?;
+    let (mut decoder, mut buffer) = (Decoder::new(), vec![0; 4096]);
+    loop {
+        let length = stream.read(&mut buffer)?;
+        ensure!(length > 0, "maild has ended without an answer");
+        decoder.push(&buffer[..length]);
+        match decoder.next::<FromMaild>()? {
+            None => {}
+            Some(FromMaild::Done) => return Ok(()),
+            Some(FromMaild::Failed { reason }) => bail!("the box does not do it: {reason}"),
+            Some(other) => bail!("expected a word that it is done, got {other:?}"),
         }
     }
 }

@@ -107,7 +107,11 @@ impl Identity {
     /// # Errors
     /// When the mark cannot be written or removed.
     pub fn mark_maintenance(&self, on: bool) -> Result<()> {
-        let mark = self.directory.join("maintenance");
+        self.mark("maintenance", on)
+    }
+
+    fn mark(&self, name: &str, on: bool) -> Result<()> {
+        let mark = self.directory.join(name);
         match on {
             true => write(&mark, b"", 0o644),
             false if mark.exists() => {
@@ -116,6 +120,32 @@ impl Identity {
             }
             false => Ok(()),
         }
+    }
+
+    /// The newest record format that this box has blessed; 0 when none was.
+    #[must_use]
+    pub fn blessed_format(&self) -> u16 {
+        let text = fs::read_to_string(self.directory.join("format")).unwrap_or_default();
+        // Unreadable is as if nothing had proved itself: it does so again.
+        text.trim().parse().unwrap_or(0)
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn bless_format(&self, format: u16) -> Result<()> {
+        write(&self.directory.join("format"), format.to_string().as_bytes(), 0o644)
+    }
+
+    /// Does the owner want no newer record format than the pair has?
+    #[must_use]
+    pub fn holds_format(&self) -> bool {
+        self.directory.join("format-held").exists()
+    }
+
+    /// # Errors
+    /// When the mark cannot be written or removed.
+    pub fn hold_format(&self, on: bool) -> Result<()> {
+        self.mark("format-held", on)
     }
 
     /// May this box serve alone after a start? Once it has joined; before that the first of a pair may,

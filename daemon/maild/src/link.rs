@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use node::Handle;
+use record::Formats;
 use replica::{Hello, Message};
 use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use crate::events::Events;
 use crate::identity::Identity;
 use crate::tls::link_configs;
+use crate::watch::Seen;
 
 /// The longest message: a frame, or a wish with many entries.
 const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -32,17 +35,27 @@ const EXPORTER: &[u8] = b"EXPORTER-twinpost-pairing";
 const READ_BUFFER_BYTES: usize = 512 * 1024;
 
 /// What the two sides tell each other before the first message of `replica`.
+///
+/// It begins with [`Formats`], as any release's does: when the two programs have nothing else in common, this much
+/// can be read.
 #[derive(Serialize, Deserialize)]
 struct Greeting {
+    hello: Hello,
     side: record::Side,
     /// HMAC over side and TLS exporter, with a key derived from the pair's token.
     proof: Vec<u8>,
-    hello: Hello,
+}
+
+/// What a session is made with.
+pub struct Parts {
+    pub handle: Handle,
+    pub identity: Arc<Identity>,
+    pub seen: Arc<Seen>,
+    pub events: Arc<Events>,
 }
 
 pub struct Link {
-    pub handle: Handle,
-    pub identity: Arc<Identity>,
+    pub parts: Parts,
     /// Where the peer listens now; none while no path is known.
     pub peer: watch::Receiver<Option<SocketAddr>>,
 }
@@ -50,7 +63,7 @@ pub struct Link {
 impl Link {
     /// Side a: connects whenever there is no session and a place to connect to.
     pub async fn connect_for_ever(mut self) -> Result<()> {
-        let (client, _) = link_configs(&self.identity)?;
+        let (client, _) = link_configs(&self.parts.identity)?;
         let connector = TlsConnector::from(client);
         loop {
             let Some(address) = *self.peer.borrow_and_update() else {
@@ -80,7 +93,7 @@ impl Link {
 
     /// Side b: one session at a time; a new one replaces the old.
     pub async fn accept_for_ever(self, listener: TcpListener) -> Result<()> {
-        let (_, server) = link_configs(&self.identity)?;
+        let (_, server) = link_configs(&self.parts.identity)?;
         let acceptor = TlsAcceptor::from(server);
         let this = Arc::new(self);
         loop {
@@ -106,14 +119,14 @@ impl Link {
 
     async fn session(&self, mut stream: TlsStream<TcpStream>) -> Result<()> {
         let hello = timeout(STEP_TIMEOUT, self.greet(&mut stream)).await??;
-        let (session, messages) = self.handle.link_up(hello).await?;
+        let (session, messages) = self.parts.handle.link_up(hello).await?;
         tracing::info!(session, "the link is up");
         let (reader, writer) = tokio::io::split(stream);
         let ended = tokio::select! {
             ended = self.receive(session, reader) => ended,
             ended = send(messages, writer) => ended,
         };
-        self.handle.link_down(session).await?;
+        self.parts.handle.link_down(session).await?;
         ended
     }
 
@@ -133,30 +146,62 @@ impl Link {
             .and_then(|chain| chain.first())
             .context("the peer showed no certificate")?
             .to_vec();
-        let side = self.handle.side();
-        let greeting = Greeting {
-            side,
-            proof: self.identity.proof(&side.to_string(), &exporter),
-            hello: self.handle.link_hello().await?,
-        };
-        write_message(stream, &greeting).await?;
+        let Parts { handle, identity, .. } = &self.parts;
+        let side = handle.side();
+        let proof = identity.proof(&side.to_string(), &exporter);
+        let own = handle.link_hello().await?;
+        write_message(stream, &Greeting { hello: own.clone(), side, proof }).await?;
         stream.flush().await?;
-        let greeting: Greeting = read_message(stream).await?;
+        let bytes = read_bytes(stream).await?;
+        let (formats, _) = postcard::take_from_bytes::<Formats>(&bytes)
+            .context("what the peer's program knows cannot be read")?;
+        self.fit(&own, &formats, own.written)?;
+        let greeting: Greeting =
+            postcard::from_bytes(&bytes).context("the greeting of the peer cannot be read")?;
+        self.fit(&own, &formats, own.written.max(greeting.hello.written))?;
+        self.keep_refused(None);
         ensure!(greeting.side == side.other(), "the box at the other end is side {side}, too");
         let peer = greeting.side.to_string();
-        self.identity.check_proof(&peer, &exporter, &greeting.proof)?;
-        self.identity.pin(&certificate, greeting.hello.blank)?;
+        identity.check_proof(&peer, &exporter, &greeting.proof)?;
+        identity.pin(&certificate, greeting.hello.blank)?;
         if !greeting.hello.blank {
-            self.identity.mark_copying()?;
+            identity.mark_copying()?;
         }
         Ok(greeting.hello)
+    }
+
+    /// Can the two programs share a log? If not, the owner has to know.
+    fn fit(&self, own: &Hello, peer: &Formats, written: u16) -> Result<()> {
+        let agreed = own.formats.agree(peer, written);
+        if let Err(refused) = &agreed {
+            self.keep_refused(Some(refused.to_string()));
+        }
+        agreed.map(drop).context("the two boxes cannot replicate")
+    }
+
+    fn keep_refused(&self, refused: Option<String>) {
+        let mut kept = self.parts.seen.refused.lock().expect("no holder panics");
+        if *kept == refused {
+            return;
+        }
+        match &refused {
+            Some(why) => {
+                tracing::error!(why, "the two boxes cannot replicate");
+                self.parts.events.report("alarm", "The two boxes cannot share their mail", why);
+            }
+            None => {
+                let why = "Their programs know a record format in common again.";
+                self.parts.events.report("alarm_over", "The two boxes can share their mail", why);
+            }
+        }
+        *kept = refused;
     }
 
     async fn receive<R: AsyncRead + Unpin>(&self, session: u64, reader: R) -> Result<()> {
         let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
         loop {
             let message: Message = read_message(&mut reader).await?;
-            self.handle.link_message(session, message).await?;
+            self.parts.handle.link_message(session, message).await?;
         }
     }
 }
@@ -192,11 +237,16 @@ async fn write_message<W: AsyncWrite + Unpin, T: Serialize>(
 async fn read_message<R: AsyncRead + Unpin, T: for<'de> Deserialize<'de>>(
     reader: &mut R,
 ) -> Result<T> {
+    let bytes = read_bytes(reader).await?;
+    postcard::from_bytes(&bytes).context("a message of the peer cannot be read")
+}
+
+async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Vec<u8>> {
     let length = reader.read_u32_le().await.context("the peer ended the session")? as usize;
     ensure!(length <= MESSAGE_BYTES_MAX, "the peer announced a message of {length} bytes");
     let mut bytes = vec![0; length];
     reader.read_exact(&mut bytes).await?;
-    postcard::from_bytes(&bytes).context("a message of the peer cannot be read")
+    Ok(bytes)
 }
 
 fn log_end(address: SocketAddr, ended: &Result<()>) {

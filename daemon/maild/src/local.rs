@@ -79,6 +79,12 @@ async fn reply(question: ToMaild, statuses: &Statuses) -> FromMaild {
         ToMaild::Backup => {
             return FromMaild::Failed { reason: "a backup is not one answer".into() };
         }
+        ToMaild::HoldFormat { on } => {
+            return match statuses.blessing.hold(on).await {
+                Ok(()) => FromMaild::Done,
+                Err(error) => FromMaild::Failed { reason: format!("{error:#}") },
+            };
+        }
         ToMaild::ServeAlone => Admin::ServeAlone,
         ToMaild::Handover => Admin::Handover,
         ToMaild::GiveBack => Admin::GiveBack,

@@ -8,6 +8,7 @@ mod bootstrap;
 mod closing;
 mod drive;
 mod events;
+mod formats;
 mod guard;
 mod health;
 mod holder;
@@ -35,6 +36,7 @@ use clap::Parser;
 use closing::Closings;
 use control::Site;
 use events::Events;
+use formats::Blessing;
 use health::Checks;
 use identity::Identity;
 use listen::{Listeners, Place};
@@ -75,6 +77,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     ServeAlone(backup::ServeAloneArgs),
+    HoldFormat(formats::HoldFormatArgs),
 }
 
 /// Without a command: serves.
@@ -110,6 +113,9 @@ struct Serve {
     /// For trials: dead messages are given up after so many seconds.
     #[arg(long, hide = true)]
     reclaim_interval_s: Option<u64>,
+    /// For trials: be a release that knows other record formats (OLDEST-NEWEST,SECONDS: when they are blessed).
+    #[arg(long, hide = true)]
+    trial_formats: Option<formats::Trial>,
 }
 
 impl Serve {
@@ -135,6 +141,7 @@ fn main() -> Result<()> {
         (Some(Command::Backup(args)), _) => return args.run(),
         (Some(Command::Restore(args)), _) => return args.run(),
         (Some(Command::ServeAlone(args)), _) => return args.run(),
+        (Some(Command::HoldFormat(args)), _) => return args.run(),
         (None, Some(args)) => args,
         (None, None) => anyhow::bail!("--site and --data say which box this is; see --help"),
     };
@@ -163,8 +170,11 @@ async fn run(args: Serve) -> Result<()> {
     let identity = Arc::new(Identity::open(&args.data.join("identity"), site.pair_token.reveal())?);
     let blank = !identity.has_joined();
     let may_serve_alone = identity.may_serve_alone(site.first);
+    let side = record_side(site.side);
+    let formats = formats::of_this_box(side, &identity, args.trial_formats.as_ref());
     let config = node::shell::Config {
-        side: record_side(site.side),
+        side,
+        formats: formats.clone(),
         directory: args.data.join("mail"),
         blank,
         may_serve_alone,
@@ -182,8 +192,23 @@ async fn run(args: Serve) -> Result<()> {
     let (asked_send, asked) = channel::channel(None);
     let (stop_watch, stop) = channel::channel(Stop::No);
     let (handed_over_send, mut handed_over) = channel::channel(false);
-    let link_peer = start_link(&args, &node, &identity).await?;
     let events = Arc::new(Events::open(&args.data)?);
+    let link = link::Parts {
+        handle: node.clone(),
+        identity: identity.clone(),
+        seen: seen.clone(),
+        events: events.clone(),
+    };
+    let link_peer = start_link(&args, link).await?;
+    let blessing = Arc::new(Blessing::new(
+        node.clone(),
+        seen.clone(),
+        identity.clone(),
+        &formats,
+        args.trial_formats.as_ref(),
+    ));
+    let proved = blessing.clone();
+    tokio::spawn(async move { proved.follow().await });
     let (wishes, wished) = Wishes::channel();
     let (listening_send, listening) = channel::channel(None);
     let parts = watch::Parts {
@@ -218,6 +243,7 @@ async fn run(args: Serve) -> Result<()> {
         alone: Default::default(),
         events,
         wishes,
+        blessing,
     });
     let follow = statuses.clone();
     tokio::spawn(async move { follow.follow_view().await });
@@ -293,12 +319,12 @@ async fn wait_for_the_end(
 /// Side a connects to where `failover` says the peer is; side b accepts.
 async fn start_link(
     args: &Serve,
-    node: &Handle,
-    identity: &Arc<Identity>,
+    parts: link::Parts,
 ) -> Result<channel::Sender<Option<SocketAddr>>> {
     let (send, peer) = channel::channel(None);
-    let link = link::Link { handle: node.clone(), identity: identity.clone(), peer };
-    match node.side() {
+    let side = parts.handle.side();
+    let link = link::Link { parts, peer };
+    match side {
         record::Side::A => tokio::spawn(link.connect_for_ever()),
         record::Side::B => {
             let everywhere = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), LINK_PORT);

@@ -59,7 +59,9 @@ fn pair(statuses: &Statuses, page: &mut Page) {
         page.sample(name, &[], ahead_ms as f64 / 1000.0);
     }
     let conflicts = statuses.seen.conflicts.lock().expect("no holder panics").len();
+    let refused = statuses.seen.refused.lock().expect("no holder panics").is_some();
     let alarms = statuses.seen.alarms.lock().expect("no holder panics").len() + conflicts;
+    let alarms = alarms + usize::from(refused);
     page.family("twinpost_alarms", "gauge", "Alarms that stand now.");
     page.sample("twinpost_alarms", &[], alarms as f64);
 }

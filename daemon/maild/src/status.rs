@@ -14,6 +14,7 @@ use node::Handle;
 use replica::Mode;
 
 use crate::events::Events;
+use crate::formats::Blessing;
 use crate::identity::hex;
 use crate::ports::real::control_side;
 use crate::watch::{Seen, Wishes, path_name};
@@ -30,6 +31,7 @@ pub struct Statuses {
     pub alone: Mutex<Option<(u64, u64)>>,
     pub events: Arc<Events>,
     pub wishes: Wishes,
+    pub blessing: Arc<Blessing>,
 }
 
 impl Statuses {
@@ -70,6 +72,8 @@ impl Statuses {
             waits_for_give_back: report.as_ref().is_some_and(|r| !r.willing && !r.maintenance),
             witness: report.as_ref().and_then(|r| r.witness),
             upkeep: self.upkeep(&progress),
+            record_format: progress.format,
+            refused: self.seen.refused.lock().expect("no holder panics").clone(),
         }
     }
 
@@ -161,6 +165,9 @@ impl Statuses {
             return "in maintenance: this box holds a copy of everything and answers at no address \
                     until you end that"
                 .into();
+        }
+        if let Some(refused) = &*self.seen.refused.lock().expect("no holder panics") {
+            return format!("the two boxes cannot share their mail: {refused}");
         }
         match self.view() {
             View::Starting => "starting",

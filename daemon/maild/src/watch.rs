@@ -52,6 +52,8 @@ pub struct Seen {
     pub conflicts: Mutex<BTreeMap<IpAddr, Mac>>,
     /// In words, by kind.
     pub alarms: Mutex<BTreeMap<AlarmKind, String>>,
+    /// Why the programs of the two boxes cannot replicate.
+    pub refused: Mutex<Option<String>>,
 }
 
 /// A wish of the owner, and where the answer goes.

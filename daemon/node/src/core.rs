@@ -8,8 +8,8 @@ use journal::{Damaged, Disk, Log, Position};
 use mailbox::{BodyState, Index};
 use record::op::Stamp;
 use record::{
-    AccountId, Address, BodyRef, Clock, Entry, EntryId, MailboxId, Op, RequestId, Side, Vector,
-    Writer, decode_head, frame_length,
+    AccountId, Address, BodyRef, Clock, Entry, EntryId, Formats, MailboxId, Op, Refused, RequestId,
+    Side, Vector, Writer, decode_head, frame_length,
 };
 use replica::{Applied, Hello, Lane, Message, Mode, Recovered, Replica, Sabotage, Wish};
 use users::Users;
@@ -53,6 +53,10 @@ pub enum Input {
         forced: bool,
     },
     EndSession,
+    /// The program has proved itself on this box: see [`record::Formats`].
+    Bless {
+        format: u16,
+    },
     WallClock {
         unix_ms: u64,
     },
@@ -162,11 +166,22 @@ pub struct Start {
     pub side: Side,
     /// Drawn at random for this start.
     pub incarnation: u128,
+    /// The record formats of the program.
+    pub formats: Formats,
     pub unix_ms: u64,
     /// The disk has never joined its pair.
     pub blank: bool,
     /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
     pub may_serve_alone: bool,
+}
+
+/// Why a box does not start on its log.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Log(#[from] journal::Error),
+    #[error(transparent)]
+    Format(#[from] Refused),
 }
 
 impl<D: Disk> Core<D> {
@@ -177,13 +192,13 @@ impl<D: Disk> Core<D> {
     /// record once more.
     ///
     /// # Errors
-    /// When the disk fails otherwise.
+    /// When the disk fails otherwise; when the log is of a newer program than this one.
     pub fn open(
         start: &Start,
         log: Arc<Log<D>>,
         index: Arc<Index>,
         users: Arc<Users>,
-    ) -> Result<Core<D>, journal::Error> {
+    ) -> Result<Core<D>, OpenError> {
         let end = log.end().0;
         // Derived state of another disk's log, or from a log that lost its tail, is not trusted.
         let applied = index.applied().min(users.applied()).min(end);
@@ -192,7 +207,9 @@ impl<D: Disk> Core<D> {
         let vector = log.vector();
         let Start { blank, may_serve_alone, .. } = *start;
         let (mut views, mut on_disk, mut view_number) = (BTreeMap::new(), Vector::new(), 0);
+        let mut written = 0;
         for (writer, known) in stored(index.incarnations()) {
+            written = known.format.max(written);
             view_number = view_number.max(known.view.map_or(0, |(_, number)| number));
             match known.view {
                 Some(view) if writer.side == start.side => drop(views.insert(writer, view)),
@@ -201,7 +218,11 @@ impl<D: Disk> Core<D> {
         }
         on_disk.retain(|writer, count| writer.side != start.side && *count > 0);
         let disk = log.id();
+        let formats = start.formats.clone();
+        formats.check_log(written)?;
         let recovered = Recovered {
+            formats: formats.clone(),
+            written,
             vector,
             end,
             committed: applied,
@@ -218,11 +239,15 @@ impl<D: Disk> Core<D> {
         let mut scan = log.scan(Position(applied));
         while let Some(row) = scan.next_head() {
             match row {
-                Ok((Position(position), record)) => replica.recovered(position, &record),
+                Ok((Position(position), record)) => {
+                    replica.recovered(position, &record);
+                    // What this program does not know comes after the record that says so.
+                    formats.check_log(replica.format())?;
+                }
                 Err(journal::Error::Damaged { position: Some(position), .. }) => {
                     mender.found([log.damaged_at(position)]);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         if mender.damage().damaged > 0 {
@@ -273,6 +298,7 @@ impl<D: Disk> Core<D> {
             Input::Applied { end } => self.applied(now, end),
             Input::GoAlone { forced } => self.replica(now, replica::Input::GoAlone { forced }),
             Input::EndSession => self.replica(now, replica::Input::EndSession),
+            Input::Bless { format } => self.replica(now, replica::Input::Bless { format }),
             Input::WallClock { unix_ms } => {
                 self.replica(now, replica::Input::WallClock { unix_ms });
             }

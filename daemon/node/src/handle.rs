@@ -84,6 +84,8 @@ pub struct Progress {
     pub may_serve_alone: bool,
     /// Records that cannot be read on this box's disk.
     pub damage: Damage,
+    /// The newest record format that the pair writes.
+    pub format: u16,
 }
 
 /// Cheap to clone.
@@ -456,6 +458,15 @@ impl Handle {
     /// [`Error::Stopped`].
     pub async fn end_session(&self) -> Result<(), Error> {
         self.turn(Turn::EndSession).await
+    }
+
+    /// The program has proved itself on this box: its record formats may be written up to this one, once
+    /// the peer has blessed them, too.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn bless(&self, format: u16) -> Result<(), Error> {
+        self.turn(Turn::Bless { format }).await
     }
 
     /// Answers when the loop has gone round once: it lives.

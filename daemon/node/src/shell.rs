@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime};
 
 use journal::{Committer, Config as LogConfig, Damaged, Log, Position, RealDisk};
 use mailbox::Index;
-use record::{RequestId, Side};
+use record::{Formats, RequestId, Side};
 use replica::{Hello, Message, Mode, Wish};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use users::Users;
@@ -41,6 +41,8 @@ pub struct Config {
     pub blank: bool,
     /// It may serve alone: it has joined, or pairing marked it as the first, or the admin forced it.
     pub may_serve_alone: bool,
+    /// The record formats of the program.
+    pub formats: Formats,
     pub pace: Pace,
     /// Called on the thread of the upkeep when it starts: lowers its priority.
     pub stand_back: fn(),
@@ -86,6 +88,9 @@ pub(crate) enum Turn {
         forced: bool,
     },
     EndSession,
+    Bless {
+        format: u16,
+    },
     Tick {
         reply: oneshot::Sender<()>,
     },
@@ -130,6 +135,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         side: config.side,
         incarnation: Handle::new_id(),
         unix_ms: unix_ms(),
+        formats: config.formats.clone(),
         blank: config.blank,
         may_serve_alone: config.may_serve_alone,
     };
@@ -357,6 +363,7 @@ impl Loop {
             }
             Turn::GoAlone { forced } => self.core.handle(now, Input::GoAlone { forced }),
             Turn::EndSession => self.core.handle(now, Input::EndSession),
+            Turn::Bless { format } => self.core.handle(now, Input::Bless { format }),
             Turn::Tick { reply } => drop(reply.send(())),
             Turn::Tell { message } => {
                 if let Some(link) = &self.link {
@@ -437,6 +444,7 @@ impl Loop {
             blank: replica.blank(),
             may_serve_alone: replica.may_serve_alone(),
             damage,
+            format: replica.format(),
         };
         self.told.progress.send_replace(progress);
     }

@@ -253,6 +253,40 @@ mod tests {
         assert_eq!(sample().encode(), golden);
     }
 
+    /// Golden bytes of every operation of format 1, and so of its postcard form: frames one after the other.
+    #[test]
+    fn every_operation_of_version_1_is_read_for_ever() {
+        let ops = crate::golden::operations();
+        let frames = ops
+            .iter()
+            .flat_map(|op| Record { op: op.clone(), payload: Vec::new(), ..sample() }.encode());
+        let golden = include_bytes!("../golden/v1-ops.bin");
+        assert!(
+            frames.eq(golden.iter().copied()),
+            "a box in the field could not read what is written"
+        );
+        let mut rest = &golden[..];
+        for op in ops {
+            let record = decode(rest).unwrap();
+            assert_eq!(record.op, op);
+            assert_eq!(record.op.format(), 1);
+            rest = &rest[frame_length(rest).unwrap()..];
+        }
+        assert_eq!(rest, b"");
+    }
+
+    /// What only a later format knows is an error, never another operation.
+    #[test]
+    fn an_operation_of_a_later_format_is_refused() {
+        let mut frame = Record { op: Op::Start, payload: Vec::new(), ..sample() }.encode();
+        let seen = usize::from(u16::from_le_bytes([frame[14], frame[15]]));
+        frame[HEAD_BYTES + seen] = 120;
+        let crc = crc32c::crc32c(&frame[12..]);
+        frame[8..12].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(check(&frame), Ok(()));
+        assert!(matches!(decode(&frame), Err(FrameError::Content { part: "operation", .. })));
+    }
+
     #[test]
     fn the_head_says_all_but_the_payload() {
         let head = decode_head(&sample().encode()).unwrap();

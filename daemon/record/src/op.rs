@@ -171,9 +171,40 @@ pub enum Op {
         count: u64,
         running_hash: u64,
     },
+    /// From here on the pair writes records of formats up to this one: both boxes had blessed a program that
+    /// reads them. Written in `both` only, and never taken back.
+    Format {
+        version: u16,
+    },
 }
 
 impl Op {
+    /// The first format that knows this operation, or a field that it has: no older program reads it.
+    #[must_use]
+    pub fn format(&self) -> u16 {
+        match self {
+            Op::Start
+            | Op::View { .. }
+            | Op::Body(_)
+            | Op::Place { .. }
+            | Op::Flags { .. }
+            | Op::Expunge { .. }
+            | Op::Move { .. }
+            | Op::Floor { .. }
+            | Op::CreateMailbox { .. }
+            | Op::RenameMailbox { .. }
+            | Op::DeleteMailbox { .. }
+            | Op::Subscribe { .. }
+            | Op::CreateAccount { .. }
+            | Op::SetPassword { .. }
+            | Op::RemoveAccount { .. }
+            | Op::MoveHome { .. }
+            | Op::Setting { .. }
+            | Op::Gap { .. }
+            | Op::Format { .. } => 1,
+        }
+    }
+
     /// How many records of its writer this one stands for.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -12,6 +12,7 @@
 //! | this side's own views: which episode goes on | `episode.rs` |
 //! | wishes become records | `place.rs` |
 //! | hello, caught up, ready, both, alone | `session.rs` |
+//! | which record format the pair writes | `formats.rs` |
 //! | what is committed, who gets an answer | `commit.rs` |
 //! | breaking a rule on purpose, for the simulator | `sabotage.rs` |
 //!
@@ -23,6 +24,7 @@
 
 mod commit;
 mod episode;
+mod formats;
 mod lanes;
 pub mod limits;
 mod machine;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use record::op::Stamp;
 use record::{
-    AccountId, Address, BodyPart, BodyRef, Clock, Codec, EntryId, MailboxId, Op, Record, RequestId,
-    Side, Vector, View, Writer,
+    AccountId, Address, BodyPart, BodyRef, Clock, Codec, EntryId, FORMAT_FIRST, Formats, MailboxId,
+    Op, Record, RequestId, Side, Vector, View, Writer,
 };
 
 use crate::episode::Episodes;
@@ -48,9 +48,12 @@ pub trait Applied {
     fn mailboxes(&self) -> Vec<(AccountId, MailboxId)>;
 }
 
-/// What the log held when the box started.
-#[derive(Clone, Debug, Default)]
+/// What the log held when the box started, and what reads it.
+#[derive(Clone, Debug)]
 pub struct Recovered {
+    pub formats: Formats,
+    /// The newest record format that the applied state says the pair writes.
+    pub written: u16,
     pub vector: Vector,
     /// Records in the log: the position of the next one.
     pub end: u64,
@@ -119,6 +122,11 @@ pub enum Input {
     Work {
         wish: Wish,
     },
+    /// The program has proved itself on this box: its records may be written up to this format, if the
+    /// peer's may, too.
+    Bless {
+        format: u16,
+    },
     /// The wall clock, for the stamps of records: Unix milliseconds.
     WallClock {
         unix_ms: u64,
@@ -150,6 +158,9 @@ pub enum Output {
 /// One box's side of the replication. See the crate's head.
 pub struct Replica {
     pub(crate) me: Writer,
+    pub(crate) formats: Formats,
+    /// The newest format that the log says the pair writes.
+    pub(crate) written: u16,
     pub(crate) clock: Clock,
     pub(crate) unix_ms: u64,
     /// How many records of each writer are in the log.
@@ -249,6 +260,8 @@ impl Replica {
     pub fn new(me: Writer, recovered: Recovered) -> Replica {
         Replica {
             me,
+            formats: recovered.formats,
+            written: recovered.written.max(FORMAT_FIRST),
             clock: recovered.clock,
             unix_ms: 0,
             told: Vector::new(),
@@ -360,6 +373,7 @@ impl Replica {
             Input::EndSession => self.step_back(applied),
             Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
             Input::Work { wish } => self.work(wish, applied),
+            Input::Bless { format } => self.bless(format),
             Input::WallClock { unix_ms } => self.unix_ms = unix_ms,
         }
         if self.advance() || repeated {
@@ -447,7 +461,8 @@ impl Replica {
     #[must_use]
     pub fn hello(&self) -> Hello {
         Hello {
-            format: 1,
+            formats: self.formats.clone(),
+            written: self.written,
             side: self.me.side,
             writer: self.me,
             held: self.held.clone(),
@@ -468,6 +483,7 @@ impl Replica {
     }
 
     pub(crate) fn append(&mut self, op: Op) {
+        assert!(op.format() <= self.written, "the peer might not read {op:?}");
         self.append_with(op, Codec::Raw, Vec::new());
     }
 
@@ -549,6 +565,7 @@ impl Replica {
                     keep_highest(&mut self.known_synced, on_disk);
                 }
             }
+            Op::Format { version } => self.written = self.written.max(*version),
             _ => {}
         }
         if let Some((entry, uid)) = record.op.placement() {

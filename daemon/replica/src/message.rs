@@ -1,6 +1,6 @@
 //! What two boxes say to each other. Postcard on the cable: variants may only be added at the end.
 
-use record::{Address, Clock, RequestId, Side, Vector, Writer};
+use record::{Address, Clock, Formats, RequestId, Side, Vector, Writer};
 use serde::{Deserialize, Serialize};
 
 use crate::wish::Wish;
@@ -8,8 +8,10 @@ use crate::wish::Wish;
 /// The first message of a session, in both directions.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Hello {
-    /// The newest record format this box reads.
-    pub format: u16,
+    /// Stays the first field for ever: a program that knows no other of these can still read it.
+    pub formats: Formats,
+    /// The newest format that this box's log says the pair writes.
+    pub written: u16,
     pub side: Side,
     pub writer: Writer,
     /// What it holds; the peer sends what is beyond.
@@ -73,4 +75,6 @@ pub enum Message {
         first: Address,
         frames: Vec<Vec<u8>>,
     },
+    /// The sender has blessed this format since it said hello.
+    Blessed(u16),
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | any | hello | forgets the last session; the node streams what the peer lacks, then "caught up" |
 //! | alone | "caught up" | waits until the peer lacks less than `JOIN_TAIL_BYTES` |
+//! | any | hello of a program that cannot read this log | ends the session, and stays in its view |
 //! | any | hello of a blank or older disk | floors, on this disk before the peer gets anything |
 //! | never joined | hello of a disk that has joined | it may not serve alone any more; out of `alone` |
 //! | any | "caught up", tail small, the peer's disk has this side's lanes | places nothing more; says so in the log; syncs; "ready" |
@@ -11,7 +12,7 @@
 //! | both | session lost | waits; commits nothing |
 //! | alone, "ready" sent | session lost | a new episode: new lanes |
 
-use record::{AccountId, Op, check, decode_head};
+use record::{AccountId, Formats, Op, check, decode_head};
 
 use crate::limits::JOIN_TAIL_BYTES;
 use crate::machine::{Applied, Hold, Input, Mode, Output, Replica, Stage};
@@ -29,6 +30,7 @@ enum Step {
 
 #[derive(Debug)]
 pub(crate) struct Session {
+    pub peer_formats: Formats,
     peer_caught_up: bool,
     ready_sent: Step,
     peer_ready: Step,
@@ -45,6 +47,10 @@ impl Session {
 impl Replica {
     pub(crate) fn session_up(&mut self, peer: &Hello, applied: &dyn Applied) {
         self.session_down(applied);
+        let written = self.written.max(peer.written);
+        if let Err(refused) = self.formats.agree(&peer.formats, written) {
+            return self.end_session(refused.to_string());
+        }
         self.burn_what_was_lost(peer, applied);
         self.leave_serving_to(peer);
         self.peer_synced = peer.synced.clone();
@@ -52,6 +58,7 @@ impl Replica {
         self.ahead.clear();
         self.synced_told = self.synced_vector.clone();
         self.session = Some(Session {
+            peer_formats: peer.formats.clone(),
             peer_caught_up: false,
             ready_sent: Step::No,
             peer_ready: Step::No,
@@ -174,6 +181,12 @@ impl Replica {
                 self.ahead_of_peer(applied);
                 self.join_step(applied);
             }
+            Message::Blessed(format) => {
+                if let Some(session) = &mut self.session {
+                    session.peer_formats.blessed = format;
+                }
+                self.raise_format();
+            }
             Message::Request { request, wish, made } => {
                 self.clock = self.clock.max(made);
                 self.peer_request(request, wish, made, applied);
@@ -256,6 +269,7 @@ impl Replica {
             self.may_serve_alone = true;
             self.lane_records.clear();
             self.set_mode(Mode::Both);
+            self.raise_format();
             self.ask_all(applied);
         }
     }

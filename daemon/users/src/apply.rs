@@ -44,6 +44,7 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
         // The mailbox index's, the journal's and the replica's.
         Op::Start
         | Op::Gap { .. }
+        | Op::Format { .. }
         | Op::View { .. }
         | Op::Body(_)
         | Op::Place { .. }

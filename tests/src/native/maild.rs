@@ -170,6 +170,13 @@ impl Maild {
         succeed(command.arg("serve-alone").arg("--socket").arg(self.socket()))
     }
 
+    /// The newest record format that the box has blessed; 0 before it has.
+    #[must_use]
+    pub fn blessed_format(&self) -> u16 {
+        let text = fs::read_to_string(self.data().join("identity/format"));
+        text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
     /// Gives the box a new, blank disk. Its site file stays as it is, also that of the first of the pair: it is to join
     /// the survivor.
     ///

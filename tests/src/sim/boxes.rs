@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use journal::{Config, Damaged, Disk, Log, Position, SimDisk};
 use mailbox::Index;
-use node::core::{Core, Input, Output, Start};
+use node::core::{Core, Input, OpenError, Output, Start};
 use node::upkeep::Agreed;
 use record::{Address, EntryId, MailboxId, Op, Record, Side, Vector, Writer};
 use replica::Mode;
 use users::Users;
 
 use super::options::Break;
+use super::random::Random;
+use super::releases::Release;
 
 /// Small segments, so that runs cross many of them.
 const SEGMENT_BYTES: u64 = 16 * 1024;
@@ -20,6 +22,8 @@ const SEGMENT_BYTES: u64 = 16 * 1024;
 pub struct SimBox {
     pub side: Side,
     pub disk: SimDisk,
+    /// Of its program.
+    pub release: Release,
     pub core: Option<Core<SimDisk>>,
     /// The disk has never joined.
     pub blank: bool,
@@ -86,10 +90,11 @@ pub enum Synced {
 }
 
 impl SimBox {
-    pub fn new(side: Side, disk: SimDisk, broken: Option<Break>) -> SimBox {
+    pub fn new(side: Side, random: &mut Random, broken: Option<Break>) -> SimBox {
         SimBox {
             side,
-            disk,
+            disk: SimDisk::new(random.next()),
+            release: Release::first(random),
             core: None,
             blank: true,
             copying: false,
@@ -114,14 +119,15 @@ impl SimBox {
     }
 
     /// Switches the box on. After a power cut what is derived from the log starts from nothing.
-    pub fn start(&mut self, incarnation: u128, unix_ms: u64) -> Result<(), journal::Error> {
+    pub fn start(&mut self, incarnation: u128, unix_ms: u64) -> Result<(), OpenError> {
         let config =
             Config { new_log_id: incarnation, segment_bytes: SEGMENT_BYTES, grow_only: true };
         let (log, _) = Log::open(self.disk.clone(), config)?;
         // The site file of side a calls it the first of its pair, also when its disk is replaced.
         let may_serve_alone = !self.blank || (self.side == Side::A && !self.copying);
         let blank = self.blank;
-        let start = Start { side: self.side, incarnation, unix_ms, blank, may_serve_alone };
+        let (side, formats) = (self.side, self.release.formats());
+        let start = Start { side, incarnation, formats, unix_ms, blank, may_serve_alone };
         let new = || (Arc::new(Index::memory()), Arc::new(Users::memory()));
         let (index, users) = self.stores.take().unwrap_or_else(new);
         let applied = index.applied();

@@ -75,6 +75,10 @@ pub struct Counts {
     pub reclaimed: u64,
     /// Wishes that came too late.
     pub refused: u64,
+    /// Records that say that a newer format is written.
+    pub raised_formats: u64,
+    /// Boxes whose release could not read the peer's log.
+    pub refused_releases: u64,
     faults: [u64; Fault::ALL.len()],
 }
 
@@ -112,6 +116,8 @@ impl std::ops::AddAssign for Counts {
         self.mended += other.mended;
         self.reclaimed += other.reclaimed;
         self.refused += other.refused;
+        self.raised_formats += other.raised_formats;
+        self.refused_releases += other.refused_releases;
         for (mine, more) in self.faults.iter_mut().zip(other.faults) {
             *mine += more;
         }
@@ -139,8 +145,9 @@ impl std::fmt::Display for Counts {
         )?;
         writeln!(
             f,
-            "{} damaged records mended, {} segments reclaimed, {} wishes too late",
-            self.mended, self.reclaimed, self.refused
+            "{} damaged records mended, {} segments reclaimed, {} wishes too late, {} newer formats, \
+             {} releases too old",
+            self.mended, self.reclaimed, self.refused, self.raised_formats, self.refused_releases
         )?;
         let total: u64 = self.faults.iter().sum();
         write!(f, "{total} faults:")?;

@@ -129,6 +129,7 @@ impl World {
         (one.disk, one.blank, one.old_copy, one.copy) = (disk, true, false, None);
         one.copying = false;
         one.rotten.clear();
+        one.release.new_disk();
         one.full_until = 0;
         self.clients.disk_lost(side, 0);
         self.checks.disk_lost(side);

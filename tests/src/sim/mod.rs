@@ -5,6 +5,7 @@
 //! | `world` | the boxes and what happens to them, step by step |
 //! | `faults` | what goes wrong |
 //! | `keep` | rot, scrub, mending, reclaim |
+//! | `releases` | which release of the program each box has |
 //! | `boxes` | one box: its disk and, while it is up, its core and stores |
 //! | `cable` | the link: sessions, cuts, what is under way |
 //! | `clients` | what clients ask and what they were told |
@@ -30,6 +31,7 @@ pub mod many;
 mod options;
 pub mod prove;
 mod random;
+mod releases;
 pub mod shrink;
 mod world;
 

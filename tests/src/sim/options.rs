@@ -68,6 +68,7 @@ impl Break {
         Break::DamageUnnoticed,
         Break::ReclaimAlone,
         Break::Rule(Sabotage::DeadBodyCopied),
+        Break::Rule(Sabotage::FormatTooSoon),
     ];
 
     /// The promise whose checker is meant to catch it.
@@ -77,7 +78,12 @@ impl Break {
             Break::Rule(Sabotage::CommitWithoutPeer | Sabotage::DeadBodyCopied)
             | Break::BodyMixedUp
             | Break::ReclaimAlone => "P1",
-            Break::Rule(Sabotage::NoPlacingAgain | Sabotage::NoJoining | Sabotage::NoReviving)
+            Break::Rule(
+                Sabotage::NoPlacingAgain
+                | Sabotage::NoJoining
+                | Sabotage::NoReviving
+                | Sabotage::FormatTooSoon,
+            )
             | Break::RecordPassedOver => "P2",
             Break::Rule(
                 Sabotage::NoLaneJump

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use journal::SimDisk;
-use node::core::{Answer, Input, Output};
+use node::core::{Answer, Input, OpenError, Output};
 use record::Side;
 use replica::Mode;
 
@@ -63,8 +62,7 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, options: Options) -> World {
         let mut random = Random::new(seed);
-        let boxes =
-            Side::BOTH.map(|side| SimBox::new(side, SimDisk::new(random.next()), options.broken));
+        let boxes = Side::BOTH.map(|side| SimBox::new(side, &mut random, options.broken));
         let weather = Weather::of(&mut random);
         let checks = Checks::default();
         World {
@@ -147,7 +145,10 @@ impl World {
     /// The broken promise.
     pub fn give(&mut self, side: Side, input: Input) -> Step {
         let now = self.now();
+        let before = self.boxes[at(side)].release.seen();
         let outputs = self.side_box(side).handle(now, input);
+        self.look_at_format(side);
+        self.counts.raised_formats += u64::from(self.boxes[at(side)].release.seen() > before);
         self.carry_out(side, outputs)
     }
 
@@ -233,7 +234,8 @@ impl World {
             }
             45..60 => self.sync(side),
             60..73 => Clients::deliver(self, side),
-            73..84 => Clients::change(self, side),
+            73..83 => Clients::change(self, side),
+            83 => self.maybe_bless(side),
             84 => {
                 let answers = self.clients.answers;
                 self.side_box(side).take_copy(answers);
@@ -267,11 +269,12 @@ impl World {
     }
 
     pub fn start(&mut self, side: Side) -> Step {
+        self.maybe_another_release(side);
         let (incarnation, unix_ms) = (self.random.id(), self.clock(side));
         match self.side_box(side).start(incarnation, unix_ms) {
             Ok(()) => self.tell(|| format!("{side} starts")),
             // It tries again later.
-            Err(error @ journal::Error::DiskFull { .. }) => {
+            Err(OpenError::Log(error @ journal::Error::DiskFull { .. })) => {
                 self.tell(|| format!("{side} cannot start: {error}"));
                 self.side_box(side).stop(false);
                 return Ok(());
@@ -367,6 +370,7 @@ impl World {
             }
         }
         self.tell(|| format!("{side} reads {}", super::cable::told(&message)));
+        self.boxes[at(side)].release.check(side, &message)?;
         self.give(side, Input::Link(message))
     }
 
@@ -438,6 +442,7 @@ impl World {
     fn heal(&mut self) -> Step {
         self.tell(|| "the faults stop".into());
         self.cable.mend();
+        self.update_who_is_refused();
         for side in Side::BOTH {
             let one = self.side_box(side);
             (one.paused_until, one.full_until) = (0, 0);

@@ -7,6 +7,7 @@
 //! | `names.rs` | both sides of a split give one name: it is one afterwards |
 //! | `keeping.rs` | a backup is taken and restored; a disk rots and is mended |
 //! | `wishes.rs` | the owner hands over, begins and ends maintenance; what was decided is kept and counted |
+//! | `releases.rs` | the two boxes have different releases of the program |
 //! | `sharing.rs` | what is done at one box is seen at the other |
 //! | `clients.rs` | Python's standard library and curl |
 
@@ -14,6 +15,7 @@ mod clients;
 mod faults;
 mod keeping;
 mod names;
+mod releases;
 mod sharing;
 mod wishes;
 

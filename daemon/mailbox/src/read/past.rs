@@ -19,6 +19,8 @@ pub struct Incarnation {
     pub view: Option<(View, u64)>,
     /// So many of its records are on its own side's disk, as the other side was told.
     pub on_disk: u64,
+    /// The newest record format that it said the pair writes; 0 when it never said so.
+    pub format: u16,
 }
 
 impl Index {
@@ -47,8 +49,8 @@ impl Index {
             let mut all = BTreeMap::new();
             tables.under(Table::Writers, &[], &mut |key, bytes| {
                 let writer = key_part(Table::Writers, keys::split_writer(key))?;
-                let WriterRow { view, on_disk, .. } = decode(Table::Writers, bytes)?;
-                all.insert(writer, Incarnation { view, on_disk });
+                let WriterRow { view, on_disk, format, .. } = decode(Table::Writers, bytes)?;
+                all.insert(writer, Incarnation { view, on_disk, format });
                 Ok(ControlFlow::Continue(()))
             })?;
             Ok(all)

@@ -13,7 +13,7 @@ use journal::{Config, Log, Position};
 use mailbox::Index;
 use node::body::Body;
 use node::core::{Answer, Core, Input, Output, Place, Start};
-use record::{AccountId, Codec, EntryId, MailboxId, RequestId, Side};
+use record::{AccountId, Codec, EntryId, Formats, MailboxId, RequestId, Side};
 use replica::{Message, Mode, Wish};
 use users::Users;
 
@@ -99,6 +99,7 @@ impl Pair {
             let start = Start {
                 side,
                 incarnation: 77 + side as u128,
+                formats: Formats::of_this_program("twinpost", 0),
                 unix_ms: 1_800_000_000_000,
                 blank: true,
                 may_serve_alone: side == Side::A,

@@ -8,6 +8,7 @@ use replica::{FlagWish, MoveWish, Wish};
 use super::{Account, Asked, Clients, Placed, take_back};
 use crate::sim::checks;
 use crate::sim::random::Random;
+use crate::sim::releases;
 use crate::sim::world::{Step, World, at};
 
 /// Few names, so that both sides choose the same ones.
@@ -28,6 +29,8 @@ pub(super) struct Seen {
     message: Option<(Row, u64)>,
     /// All messages of `here`.
     all: Vec<EntryId>,
+    /// The record format that the pair writes.
+    format: u16,
 }
 
 impl Clients {
@@ -114,7 +117,8 @@ fn look(world: &mut World, side: Side) -> Result<Option<Seen>, String> {
         None => None,
     };
     let all = rows.iter().map(|row| row.entry).collect();
-    Ok(Some(Seen { account, mailboxes, here, message, all }))
+    let format = core.replica_state().format();
+    Ok(Some(Seen { account, mailboxes, here, message, all, format }))
 }
 
 fn choose(
@@ -262,6 +266,9 @@ fn change_pair(
         7..9 if !seen.account.first => {
             clients.asked_removed.insert(account);
             (Wish::RemoveAccount { account }, Asked::Other)
+        }
+        9 if seen.format > 1 && random.permille(500) => {
+            (releases::wish_of(seen.format, random), Asked::Other)
         }
         9 if random.permille(700) => {
             let home = if random.permille(500) { Side::A } else { Side::B };
