@@ -44,7 +44,7 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 23] = [
+    pub const ALL: [Break; 24] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::Rule(Sabotage::NoPlacingAgain),
