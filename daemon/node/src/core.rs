@@ -306,8 +306,10 @@ impl<D: Disk> Core<D> {
             Input::Mended { position, done } => self.mended(now, position, done),
             Input::AskWhatIsDead => self.ask_what_is_dead(),
         }
-        self.keep(now);
-        self.pump(now);
+        if !self.failed {
+            self.keep(now);
+            self.pump(now);
+        }
     }
 
     pub fn poll(&mut self) -> Option<Output> {
@@ -455,6 +457,11 @@ impl<D: Disk> Core<D> {
     fn drain(&mut self) -> bool {
         let mut ended = false;
         while let Some(output) = self.replica.poll() {
+            if self.failed {
+                // It rests on a record that is not in the log: a request to the peer would name a body that
+                // nobody has.
+                continue;
+            }
             match output {
                 replica::Output::Append(record) => {
                     let appended = self.log.append(&record);
