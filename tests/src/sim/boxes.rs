@@ -1,6 +1,6 @@
 //! One box of the simulation: a disk that outlives crashes, and a core while it is up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use record::{Address, EntryId, MailboxId, Op, Record, Side, Vector, Writer};
 use replica::Mode;
 use users::Users;
 
+use super::failing::Ending;
 use super::options::Break;
 use super::random::Random;
 use super::releases::Release;
@@ -48,6 +49,18 @@ pub struct SimBox {
     pub full_until: u64,
     /// An operation of the disk will fail.
     pub failing: bool,
+    /// Its disk has no power, or will soon have none.
+    pub powerless: bool,
+    /// Its disk has failed, and it goes on for a moment.
+    pub ending: Option<Ending>,
+    /// No sync is done before this step.
+    pub hangs_until: u64,
+    /// Its disk says that it writes, and has been what this is ever since.
+    pub lying: Option<Copy>,
+    /// Its disk lied, and it has not joined since.
+    pub behind: bool,
+    /// Syncs that are done, and of which the core has not heard.
+    pub completions: VecDeque<u64>,
     /// What both boxes know for good: what it makes dead may be reclaimed.
     pub agreed: Option<Agreed>,
     /// Records that cannot be read, as far as anybody looked.
@@ -82,7 +95,8 @@ pub struct Applied {
 
 /// What came of a sync.
 pub enum Synced {
-    Done(Vec<Output>),
+    /// The core is still to hear of it.
+    Done,
     /// Nothing is lost; later again.
     Full,
     /// The disk failed.
@@ -108,6 +122,12 @@ impl SimBox {
             paused_until: 0,
             full_until: 0,
             failing: false,
+            powerless: false,
+            ending: None,
+            hangs_until: 0,
+            lying: None,
+            behind: false,
+            completions: VecDeque::new(),
             agreed: None,
             rotten: BTreeSet::new(),
             vouched: 0,
@@ -143,13 +163,15 @@ impl SimBox {
 
     /// The program is gone; with the power, what was not synced may be gone, too.
     pub fn stop(&mut self, power_cut: bool) {
-        let core = self.core.take().filter(|_| !power_cut);
+        let core = self.core.take().filter(|_| !power_cut && !self.powerless);
         self.stores = core.map(|core| (core.index().clone(), core.users().clone()));
         self.session = None;
         self.both_since = None;
         self.peer_told.clear();
-        self.failing = false;
+        (self.failing, self.ending, self.hangs_until) = (false, None, 0);
+        self.completions.clear();
         self.agreed = None;
+        let power_cut = std::mem::take(&mut self.powerless) || power_cut;
         self.disk = if power_cut { self.disk.crash() } else { self.disk.restart() };
     }
 
@@ -160,12 +182,28 @@ impl SimBox {
         if core.log().synced() != core.log().end() || !self.rotten.is_empty() {
             return;
         }
-        let Ok(names) = self.disk.list() else { return };
+        if let Some(copy) = self.copied(answers) {
+            self.copy = Some(copy);
+        }
+    }
+
+    /// Likewise; of all that the disk is given from now on, nothing will be on it when the power goes.
+    pub fn lie(&mut self, answers: u64) -> bool {
+        let Some(core) = &self.core else { return false };
+        if core.log().synced() != core.log().end() || !self.rotten.is_empty() {
+            return false;
+        }
+        self.lying = self.copied(answers);
+        self.lying.is_some()
+    }
+
+    fn copied(&self, answers: u64) -> Option<Copy> {
+        let (core, names) = (self.core.as_ref()?, self.disk.list().ok()?);
         let files = names
             .into_iter()
             .filter_map(|name| self.disk.contents(&name).map(|bytes| (name, bytes)))
             .collect();
-        self.copy = Some(Copy { files, held: core.log().vector(), answers, blank: self.blank });
+        Some(Copy { files, held: core.log().vector(), answers, blank: self.blank })
     }
 
     /// The disk is what it was when it was copied.
@@ -243,7 +281,7 @@ impl SimBox {
     }
 
     /// One `fdatasync` of everything so far.
-    pub fn sync(&mut self, now: Instant) -> Option<Synced> {
+    pub fn sync(&mut self) -> Option<Synced> {
         let core = self.core.as_ref()?;
         let before = core.log().synced().0;
         Some(match core.log().flush() {
@@ -251,10 +289,16 @@ impl SimBox {
                 if end > before {
                     self.vouched = before;
                 }
-                Synced::Done(self.handle(now, Input::Synced { end }))
+                self.completions.push_back(end);
+                Synced::Done
             }
             Err(journal::Error::DiskFull { .. }) => Synced::Full,
-            Err(_) => Synced::Failed,
+            Err(_) => {
+                if self.broken == Some(Break::FailedSyncCounts) {
+                    self.completions.push_back(core.log().end().0);
+                }
+                Synced::Failed
+            }
         })
     }
 
@@ -318,7 +362,11 @@ impl SimBox {
                     !(at % 17 == 3 && matches!(record.op, Op::Flags { .. } | Op::Place { .. }))
                 });
             }
-            Break::BodyMixedUp | Break::DamageUnnoticed | Break::ReclaimAlone | Break::Rule(_) => {}
+            Break::BodyMixedUp
+            | Break::FailedSyncCounts
+            | Break::DamageUnnoticed
+            | Break::ReclaimAlone
+            | Break::Rule(_) => {}
         }
     }
 }

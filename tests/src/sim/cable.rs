@@ -72,6 +72,13 @@ impl Cable {
         }
     }
 
+    /// The sender's power is gone, and with it what it had not sent yet.
+    pub fn lose_tail(&mut self, to: Side, random: &mut Random) {
+        let wire = &mut self.wires[at(to)];
+        let kept = random.below(wire.len() + 1);
+        wire.truncate(kept);
+    }
+
     /// Nothing arrives at this side any more.
     pub fn cut_towards(&mut self, side: Side) {
         self.stuck[at(side)] = true;

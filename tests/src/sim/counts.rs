@@ -15,6 +15,12 @@ pub enum Fault {
     /// The box comes back with an earlier copy of its disk.
     OldDisk,
     DiskError,
+    /// The disk loses its power while it is written; the box goes on for a moment.
+    EndsLate,
+    /// A sync does not come to an end for some time, or never.
+    SyncHangs,
+    /// The disk says that it writes, and loses all of it.
+    LyingDisk,
     /// No room for some time.
     DiskFull,
     Cut,
@@ -36,7 +42,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 21] = [
         Fault::PowerCut,
         Fault::TornSync,
         Fault::BothCut,
@@ -44,6 +50,9 @@ impl Fault {
         Fault::NewDisk,
         Fault::OldDisk,
         Fault::DiskError,
+        Fault::EndsLate,
+        Fault::SyncHangs,
+        Fault::LyingDisk,
         Fault::DiskFull,
         Fault::Cut,
         Fault::OneWayCut,
@@ -66,6 +75,8 @@ pub struct Counts {
     pub deliveries: u64,
     pub changes: u64,
     pub acknowledged: u64,
+    /// By a box whose disk had failed.
+    pub acknowledged_late: u64,
     pub takeovers: u64,
     pub joins: u64,
     pub late_messages: u64,
@@ -110,6 +121,7 @@ impl std::ops::AddAssign for Counts {
         self.deliveries += other.deliveries;
         self.changes += other.changes;
         self.acknowledged += other.acknowledged;
+        self.acknowledged_late += other.acknowledged_late;
         self.takeovers += other.takeovers;
         self.joins += other.joins;
         self.late_messages += other.late_messages;
@@ -135,8 +147,8 @@ impl std::fmt::Display for Counts {
         )?;
         writeln!(
             f,
-            "{} deliveries, {} other changes; {} acknowledged",
-            self.deliveries, self.changes, self.acknowledged
+            "{} deliveries, {} other changes; {} acknowledged, {} of them after the disk had failed",
+            self.deliveries, self.changes, self.acknowledged, self.acknowledged_late
         )?;
         writeln!(
             f,

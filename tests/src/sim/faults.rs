@@ -53,6 +53,9 @@ impl World {
             Fault::NewDisk => self.new_disk(side),
             Fault::OldDisk => self.old_disk(side),
             Fault::DiskError => self.disk_error(side),
+            Fault::EndsLate => self.ends_late(side),
+            Fault::SyncHangs => self.sync_hangs(side),
+            Fault::LyingDisk => self.disk_lies(side),
             Fault::DiskFull => self.disk_full(side),
             Fault::Rot => self.rot(side),
             Fault::Cut => {
@@ -92,7 +95,7 @@ impl World {
         }
     }
 
-    fn note(&mut self, fault: Fault, text: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, fault: Fault, text: impl FnOnce() -> String) {
         self.count(fault);
         self.tell(text);
     }
@@ -167,7 +170,7 @@ impl World {
         !one.rotten.is_empty()
     }
 
-    fn look_before_loss(&mut self, side: Side) -> Step {
+    pub(super) fn look_before_loss(&mut self, side: Side) -> Step {
         match &self.boxes[at(side.other())].core {
             Some(peer) => self.checks.before_disk_is_lost(side, peer),
             None => Ok(()),
@@ -175,9 +178,9 @@ impl World {
     }
 
     /// Has this box a disk that knows all that it ever did?
-    fn is_sound(&self, side: Side) -> bool {
+    pub(super) fn is_sound(&self, side: Side) -> bool {
         let one = &self.boxes[at(side)];
-        !one.blank && !one.old_copy
+        !one.blank && !one.old_copy && one.lying.is_none() && !one.behind
     }
 
     fn disk_error(&mut self, side: Side) -> Step {

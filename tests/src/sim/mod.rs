@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `world` | the boxes and what happens to them, step by step |
 //! | `faults` | what goes wrong |
+//! | `failing` | a disk that fails while its box goes on for a moment |
 //! | `keep` | rot, scrub, mending, reclaim |
 //! | `releases` | which release of the program each box has |
 //! | `boxes` | one box: its disk and, while it is up, its core and stores |
@@ -25,6 +26,7 @@ pub mod catch_up;
 mod checks;
 mod clients;
 mod counts;
+mod failing;
 mod faults;
 mod keep;
 pub mod many;

@@ -37,6 +37,8 @@ pub enum Break {
     RecordPassedOver,
     /// The record with a message's text is written, but not its bytes: another message's are.
     BodyMixedUp,
+    /// A sync that failed counts as done, for the moment that its box goes on.
+    FailedSyncCounts,
     /// What a box finds damaged is not told to its mender.
     DamageUnnoticed,
     /// What is dead for this box is reclaimed, whatever the peer knows.
@@ -44,9 +46,10 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 24] = [
+    pub const ALL: [Break; 25] = [
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
+        Break::FailedSyncCounts,
         Break::Rule(Sabotage::NoPlacingAgain),
         Break::Rule(Sabotage::NoJoining),
         Break::Rule(Sabotage::NoReviving),
@@ -77,6 +80,7 @@ impl Break {
         match self {
             Break::Rule(Sabotage::CommitWithoutPeer | Sabotage::DeadBodyCopied)
             | Break::BodyMixedUp
+            | Break::FailedSyncCounts
             | Break::ReclaimAlone => "P1",
             Break::Rule(
                 Sabotage::NoPlacingAgain
@@ -109,6 +113,7 @@ impl Break {
             Break::ExpungeLoses
             | Break::RecordPassedOver
             | Break::BodyMixedUp
+            | Break::FailedSyncCounts
             | Break::DamageUnnoticed
             | Break::ReclaimAlone => None,
         }

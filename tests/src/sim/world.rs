@@ -26,6 +26,8 @@ const LENGTHS: [u64; 3] = [60, 200, 600];
 const STEP_MS_MAX: usize = 100;
 /// A box that is off is switched on in so many steps of a thousand.
 const START_PERMILLE: u64 = 40;
+/// In so many of a thousand cases the core hears of a sync later.
+const LATE_PERMILLE: u64 = 200;
 /// Records applied in one go, when it is not all of them.
 const BATCH_RECORDS_MAX: usize = 30;
 /// Messages read in one go at most.
@@ -163,6 +165,8 @@ impl World {
                 Output::Apply { end } => self.side_box(side).apply_to = end,
                 Output::Done { request } => {
                     self.counts.acknowledged += 1;
+                    let ends = self.boxes[at(side)].ending.is_some();
+                    self.counts.acknowledged_late += u64::from(ends);
                     let both_since = self.boxes[at(side)].both_since;
                     self.clients.done(side, request, both_since);
                 }
@@ -171,9 +175,8 @@ impl World {
                     self.clients.refused(side, request);
                 }
                 Output::Failed { reason } => {
-                    self.tell(|| format!("the disk of {side} fails, so it stops: {reason}"));
-                    let power_cut = self.random.permille(500);
-                    self.stop(side, power_cut);
+                    self.tell(|| format!("the log of {side} takes nothing more: {reason}"));
+                    self.disk_failed(side);
                 }
                 Output::Mend { damaged, frames } => self.mend(side, damaged, &frames)?,
                 Output::Agreed(agreed) => {
@@ -188,6 +191,9 @@ impl World {
                     if mode == Mode::Both {
                         one.both_since = Some(asked);
                         (one.blank, one.old_copy, one.copying) = (false, false, false);
+                        one.behind = false;
+                    } else {
+                        self.lie_is_over(side)?;
                     }
                 }
                 Output::Serving => self.checks.observe_later(side),
@@ -212,6 +218,7 @@ impl World {
         self.counts.virtual_ms += ms;
         self.unix_ms += ms;
         self.make_room();
+        self.end_what_ends()?;
         if self.random.permille(self.weather.fault_permille) {
             return self.fault();
         }
@@ -236,6 +243,7 @@ impl World {
             60..73 => Clients::deliver(self, side),
             73..83 => Clients::change(self, side),
             83 => self.maybe_bless(side),
+            84..92 if self.boxes[at(side)].ending.is_some() => Ok(()),
             84 => {
                 let answers = self.clients.answers;
                 self.side_box(side).take_copy(answers);
@@ -243,6 +251,7 @@ impl World {
             }
             85..87 => self.scrub(side),
             87..92 => self.keep_tidy(side),
+            92 => self.hear_of_syncs(side),
             _ => {
                 let all = self.random.permille(600);
                 let some = 1 + self.random.below(BATCH_RECORDS_MAX) as u64;
@@ -290,6 +299,7 @@ impl World {
         }
         self.side_box(side).stop(power_cut);
         self.clients.stopped(side);
+        self.find_the_lie(side);
     }
 
     fn maybe_connect(&mut self) -> Step {
@@ -308,12 +318,12 @@ impl World {
         for side in Side::BOTH {
             self.lose_session(side)?;
         }
+        let [Some(a), Some(b)] = &self.boxes.each_ref().map(|one| one.core.as_ref()) else {
+            // One of them was at its end.
+            return Ok(());
+        };
+        let (a, b) = (a.hello(), b.hello());
         let session = self.cable.connect();
-        let hellos = [Side::A, Side::B].map(|side| {
-            let core = self.boxes[at(side)].core.as_ref();
-            core.expect("both boxes are up").hello()
-        });
-        let [a, b] = hellos;
         for (side, peer) in [(Side::A, b), (Side::B, a)] {
             let one = self.side_box(side);
             one.session = Some(session);
@@ -375,25 +385,38 @@ impl World {
     }
 
     pub fn sync(&mut self, side: Side) -> Step {
-        let now = self.now();
-        match self.side_box(side).sync(now) {
+        let one = &self.boxes[at(side)];
+        if one.hangs_until > self.step || one.ending.is_some() {
+            return Ok(());
+        }
+        match self.side_box(side).sync() {
             None => Ok(()),
-            Some(Synced::Done(outputs)) => {
+            Some(Synced::Done) => {
+                if self.random.permille(LATE_PERMILLE) {
+                    self.tell(|| format!("{side} syncs, and has not heard of it"));
+                    return Ok(());
+                }
                 self.tell(|| format!("{side} syncs"));
-                self.carry_out(side, outputs)
+                self.hear_of_syncs(side)
             }
             Some(Synced::Full) => {
                 self.tell(|| format!("{side} cannot sync: its disk is full"));
                 Ok(())
             }
             Some(Synced::Failed) => {
-                self.tell(|| format!("the disk of {side} fails, so it stops"));
-                // What the failed sync was to write may be on the disk or not.
-                let power_cut = self.random.permille(500);
-                self.stop(side, power_cut);
+                self.tell(|| format!("the disk of {side} fails"));
+                self.disk_failed(side);
                 Ok(())
             }
         }
+    }
+
+    /// What the thread that syncs has left for the core.
+    pub(super) fn hear_of_syncs(&mut self, side: Side) -> Step {
+        while let Some(end) = self.side_box(side).completions.pop_front() {
+            self.give(side, Input::Synced { end })?;
+        }
+        Ok(())
     }
 
     pub fn apply(&mut self, side: Side, records: u64) -> Step {
@@ -422,6 +445,7 @@ impl World {
                     self.receive(side)?;
                 }
                 self.sync(side)?;
+                self.hear_of_syncs(side)?;
                 self.apply(side, u64::MAX)?;
             }
         }
@@ -444,10 +468,11 @@ impl World {
         self.cable.mend();
         self.update_who_is_refused();
         for side in Side::BOTH {
+            self.lie_is_over(side)?;
             let one = self.side_box(side);
-            (one.paused_until, one.full_until) = (0, 0);
+            (one.paused_until, one.full_until, one.hangs_until) = (0, 0, 0);
             one.disk.set_capacity(None);
-            if one.failing {
+            if one.failing || one.powerless || one.ending.is_some() {
                 self.stop(side, false);
             }
             if !self.boxes[at(side)].is_up() {

@@ -74,6 +74,12 @@ impl SimDisk {
         self.lock().power_left = Some(operations);
     }
 
+    /// Likewise, but for reading: memory still has what was written, and the program goes on for a while.
+    pub fn cut_power_of_writes_after(&self, operations: u64) {
+        let mut shared = self.lock();
+        (shared.power_left, shared.reads_go_on) = (Some(operations), true);
+    }
+
     /// The `nth` operation of that kind from now on (0 is the next) fails, once.
     pub fn fail(&self, op: SimOp, nth: u64, kind: io::ErrorKind) {
         self.lock().faults.push(Fault { op, left: nth, kind });
@@ -143,6 +149,9 @@ impl SimDisk {
             return Err(io::Error::other("this handle is from before the power cut"));
         }
         shared.operations += 1;
+        if op == SimOp::Read && shared.reads_go_on {
+            return Ok((shared, false));
+        }
         let last = match &mut shared.power_left {
             None => false,
             Some(0) => {

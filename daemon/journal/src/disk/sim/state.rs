@@ -21,6 +21,8 @@ pub struct Shared {
     pub capacity: Option<u64>,
     /// `Some(u64::MAX)`: the power is gone.
     pub power_left: Option<u64>,
+    /// Without power, what is read still comes from memory.
+    pub reads_go_on: bool,
     pub operations: u64,
     pub epoch: u64,
     pub random: u64,
@@ -136,7 +138,7 @@ impl Shared {
     /// Old handles are dead, faults are forgotten, the power is on.
     pub fn reset(&mut self) {
         self.epoch += 1;
-        self.power_left = None;
+        (self.power_left, self.reads_go_on) = (None, false);
         self.faults.clear();
     }
 
