@@ -120,7 +120,7 @@ impl World {
             return;
         }
         let ending = self.some_ending();
-        if self.step == u64::MAX || self.random.permille(400) {
+        if self.is_healing() || self.random.permille(400) {
             self.tell(|| format!("{side} stops"));
             self.stop(side, ending.power_cut);
         } else {

@@ -70,6 +70,10 @@ impl World {
     /// A box that starts may have got another release: the next, or the one before when nothing on its
     /// disk hinders that.
     pub(super) fn maybe_another_release(&mut self, side: Side) {
+        if self.is_healing() {
+            // Whoever has just been told to install the newer one does not take it back.
+            return;
+        }
         let (update, back) =
             (self.random.permille(UPDATE_PERMILLE), self.random.permille(TAKE_BACK_PERMILLE));
         let release = &mut self.side_box(side).release;

@@ -141,6 +141,11 @@ impl World {
         self.unix_ms.saturating_add_signed(self.boxes[at(side)].clock_off_ms)
     }
 
+    /// The faults have stopped.
+    pub fn is_healing(&self) -> bool {
+        self.step == u64::MAX
+    }
+
     /// Hands an input to a box and carries out what comes of it.
     ///
     /// # Errors
