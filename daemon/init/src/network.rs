@@ -173,13 +173,13 @@ fn own_words(site: &Site) -> String {
     words.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
-/// The kernel would make the same address itself, but only once it sees a carrier: maild listens on
-/// it from the start.
+/// The kernel would make the same address itself when the port is on, but only once it sees a carrier, and then
+/// looks for another holder for a second or two. maild listens on it from the start, and on a cable with two ends
+/// there is nobody else.
 fn set_up_crossover(netlink: &mut Netlink, port: &Port) -> linux::Result<()> {
-    netlink.set_up(port.index)?;
     let ip = link_local(port.mac).into();
-    netlink.put_address(port.index, Address { ip, prefix_length: 64 }, Use::Own)?;
-    Ok(())
+    netlink.put_address(port.index, Address { ip, prefix_length: 64 }, Use::Cable)?;
+    netlink.set_up(port.index)
 }
 
 impl ServiceAddresses {

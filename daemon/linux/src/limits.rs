@@ -58,3 +58,6 @@ pub const GREETING_BYTES: usize = 1024;
 
 /// While a greeting is waited for, the connection is looked after at least this often.
 pub const GREETING_POLL_MAX: Duration = Duration::from_millis(50);
+
+/// Each port's carrier is looked at this often, besides what the kernel tells of it by itself.
+pub const CARRIER_LOOK: Duration = Duration::from_millis(50);

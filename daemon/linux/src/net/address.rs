@@ -42,6 +42,8 @@ pub enum Use {
     Own,
     /// The box's own until the lease ends, in seconds; a later call with the same address renews.
     Leased(u32),
+    /// The box's own on a cable that has no third end: usable at once, without a look for another holder.
+    Cable,
     /// A service address. Usable at once: an IPv6 address is not first checked by the kernel,
     /// because a takeover does not wait and maild watches for other holders itself. And it is no
     /// choice for connections that this box opens (RFC 6724 §5 rule 3): tomorrow it may be gone.
@@ -80,14 +82,14 @@ impl Netlink {
     /// What the kernel says.
     pub fn put_address(&mut self, index: u32, address: Address, purpose: Use) -> Result<bool> {
         let mut message = build(index, address);
-        if address.ip.is_ipv6() && purpose == Use::Service {
+        if address.ip.is_ipv6() && matches!(purpose, Use::Service | Use::Cable) {
             message.header.flags |= AddressHeaderFlags::Nodad;
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
         }
         let lifetimes = match purpose {
             Use::Leased(seconds) => Some((seconds, seconds)),
             Use::Service if address.ip.is_ipv6() => Some((0, FOR_EVER)),
-            Use::Service | Use::Own => None,
+            Use::Service | Use::Own | Use::Cable => None,
         };
         if let Some((preferred, valid)) = lifetimes {
             let mut info = CacheInfo::default();

@@ -1,6 +1,10 @@
 //! Being told when a cable is pulled or a port comes and goes.
+//!
+//! The kernel tells by itself, but of lost carriers at most once a second (`net/core/link_watch.c`): the second
+//! plug that is pulled within a second, or a port that was switched on just before, is told of late. When asked
+//! it knows at once, so it is asked, too.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
 
 use nix::errno::Errno;
@@ -9,9 +13,10 @@ use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use tokio::io::unix::AsyncFd;
+use tokio::time::Instant;
 
-use super::{Link, Netlink, netlink};
-use crate::limits::{LINK_WATCH_BUFFER_BYTES, NETLINK_DATAGRAM_BYTES};
+use super::{Link, Netlink, Network, netlink};
+use crate::limits::{CARRIER_LOOK, LINK_WATCH_BUFFER_BYTES, NETLINK_DATAGRAM_BYTES};
 use crate::{Error, Result};
 
 /// What happened to a port.
@@ -28,6 +33,10 @@ pub enum LinkChange {
 pub struct LinkWatch {
     socket: AsyncFd<Socket>,
     waiting: VecDeque<LinkChange>,
+    asked: Network,
+    next_look: Instant,
+    /// What was told last of each port's carrier.
+    carriers: HashMap<u32, bool>,
 }
 
 impl LinkWatch {
@@ -46,7 +55,13 @@ impl LinkWatch {
         socket.bind(&SocketAddr::new(0, groups)).map_err(failed)?;
         // SAFETY: the socket keeps its descriptor, open, as long as the `AsyncFd` owns it.
         let socket = unsafe { AsyncFd::register(socket) }.map_err(|error| failed(error.into()))?;
-        let mut watch = LinkWatch { socket, waiting: VecDeque::new() };
+        let mut watch = LinkWatch {
+            socket,
+            waiting: VecDeque::new(),
+            asked: Network::open()?,
+            next_look: Instant::now() + CARRIER_LOOK,
+            carriers: HashMap::new(),
+        };
         watch.start_over()?;
         Ok(watch)
     }
@@ -58,10 +73,16 @@ impl LinkWatch {
     pub async fn next(&mut self) -> Result<LinkChange> {
         loop {
             if let Some(change) = self.waiting.pop_front() {
+                self.remember(&change);
                 return Ok(change);
             }
             let failed = |error: std::io::Error| Error::kernel("watch the ports", error);
-            let mut ready = self.socket.readable().await.map_err(failed)?;
+            let ready = tokio::time::timeout_at(self.next_look, self.socket.readable()).await;
+            let Ok(ready) = ready else {
+                self.look().await?;
+                continue;
+            };
+            let mut ready = ready.map_err(failed)?;
             let mut datagram = Vec::with_capacity(NETLINK_DATAGRAM_BYTES);
             let received = ready.try_io(|socket| socket.get_ref().recv_from(&mut datagram, 0));
             match received {
@@ -74,6 +95,21 @@ impl LinkWatch {
                 Ok(Err(error)) => return Err(failed(error)),
             }
         }
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        self.next_look = Instant::now() + CARRIER_LOOK;
+        let links = self.asked.links().await?;
+        let is_news = |link: &Link| self.carriers.get(&link.index) != Some(&link.carrier);
+        self.waiting.extend(links.into_iter().filter(is_news).map(LinkChange::Now));
+        Ok(())
+    }
+
+    fn remember(&mut self, told: &LinkChange) {
+        match told {
+            LinkChange::Now(link) => self.carriers.insert(link.index, link.carrier),
+            LinkChange::Gone { index } => self.carriers.remove(index),
+        };
     }
 
     /// Changes were lost, or not watched yet: the state of everything stands in for them.
