@@ -20,7 +20,8 @@ use crate::core::{Answer, Place};
 use crate::end::End;
 use crate::facts::FactsKeeper;
 use crate::limits::{
-    BODY_CACHE_BYTES, DISK_FREE_BYTES_MIN, MEND_WAIT, PASSWORD_CACHE_ENTRIES, READ_WAIT,
+    BODY_CACHE_BYTES, COMMIT_WAIT, DISK_FREE_BYTES_MIN, MEND_WAIT, PASSWORD_CACHE_ENTRIES,
+    READ_WAIT,
 };
 use crate::serve;
 use crate::shell::Turn;
@@ -72,6 +73,7 @@ pub type Position = u64;
 pub struct Progress {
     pub end: Position,
     pub synced: Position,
+    pub committed: Position,
     pub applied: Position,
     /// Records of this box's log that the peer has not acknowledged as synced; none without a session.
     pub peer_lacks: Option<u64>,
@@ -337,14 +339,33 @@ impl Handle {
     /// Waits until this box shows everything that it holds now. What the peer has acknowledged is in this
     /// box's log by then, so a client that delivered there finds it here. Without a view, or when it
     /// takes longer than [`READ_WAIT`], what is shown is what there is.
+    ///
+    /// What the peer has acknowledged is on both disks, and lacks here at most the peer's word that it is. So
+    /// when nothing is committed for [`COMMIT_WAIT`], the peer or a disk stands still, nothing of what is
+    /// held was acknowledged, and nobody has to wait for it.
     pub async fn catch_up(&self) {
         let end = self.shared.log.end().0;
         if !matches!(self.mode(), Mode::Alone | Mode::Both) {
             return;
         }
         let mut progress = self.shared.progress.clone();
-        let applied = progress.wait_for(|progress| progress.applied >= end);
-        let _ = tokio::time::timeout(READ_WAIT, applied).await;
+        let until = tokio::time::Instant::now() + READ_WAIT;
+        loop {
+            let (committed, applied) = {
+                let now = progress.borrow_and_update();
+                (now.committed, now.applied)
+            };
+            if applied >= end {
+                return;
+            }
+            let commit = tokio::time::Instant::now() + COMMIT_WAIT;
+            let until = if committed > applied { until } else { until.min(commit) };
+            let moves =
+                progress.wait_for(|now| (now.committed, now.applied) != (committed, applied));
+            if tokio::time::timeout_at(until, moves).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// A message's bytes, or only its header section. What is damaged here is fetched from the peer, when

@@ -23,6 +23,9 @@ pub const COMPARE_RETRY: Duration = Duration::from_secs(10);
 /// A client that looks into a mailbox waits this long at most for what is under way.
 pub const READ_WAIT: Duration = Duration::from_millis(500);
 
+/// And this long, while nothing at all is committed: the peer's word is a millisecond away, or does not come.
+pub const COMMIT_WAIT: Duration = Duration::from_millis(60);
+
 /// Entries that are placed again, moved into the mailbox of their name or stamped again in one go.
 pub const WORK_BATCH: usize = 256;
 

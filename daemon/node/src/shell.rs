@@ -436,6 +436,7 @@ impl Loop {
         let progress = Progress {
             end: self.core.log().end().0,
             synced: self.core.log().synced().0,
+            committed: replica.committed(),
             applied: self.applied,
             peer_lacks,
             peer_synced: replica.peer_synced().values().sum(),
