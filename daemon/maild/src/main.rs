@@ -16,6 +16,7 @@ mod identity;
 mod link;
 mod listen;
 mod local;
+mod log;
 mod marks;
 mod metrics;
 mod panel;
@@ -132,11 +133,11 @@ impl Serve {
 fn main() -> Result<()> {
     // A program of its own, for a host that is none of the pair's.
     if std::env::args().nth(1).as_deref() == Some("witness") {
-        log();
+        log::start()?;
         return witness::main(std::env::args().skip(1));
     }
     let args = Args::parse();
-    log();
+    log::start()?;
     let args = match (args.command, args.serve) {
         (Some(Command::Backup(args)), _) => return args.run(),
         (Some(Command::Restore(args)), _) => return args.run(),
@@ -146,21 +147,9 @@ fn main() -> Result<()> {
         (None, None) => anyhow::bail!("--site and --data say which box this is; see --help"),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(args))
-}
-
-/// To standard error. PID 1 stamps each line with the time itself.
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
-    if std::os::unix::process::parent_id() == 1 {
-        log.without_time().init();
-    } else {
-        log.init();
-    }
+    let outcome = runtime.block_on(run(args));
+    log::flush();
+    outcome
 }
 
 async fn run(args: Serve) -> Result<()> {
