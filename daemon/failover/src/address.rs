@@ -18,6 +18,8 @@ pub(crate) struct Addresses {
     /// Until when the peer's address is left to its owner.
     yielded_until: Option<Instant>,
     next_probe: Option<Instant>,
+    /// When the peer last said that it does not hold this box's address any more.
+    pub peer_let_go: Option<Instant>,
     second_holder_seen: Option<Instant>,
     /// When the last holder that was seen was asked for a greeting.
     holder_asked: Option<Instant>,
@@ -65,18 +67,28 @@ impl Failover {
         if !is_peers {
             self.rest.took_own();
         }
-        self.emit(Output::Take(address));
+        let handed = !is_peers && self.handed_lately(now);
+        self.emit(Output::Take { address, handed });
         let what = format!("This box takes the address of box {address}");
         self.event(EventKind::Take, what, row.why);
         self.announcer.start(now, address, is_peers);
+    }
+
+    /// The peer has just let go of this box's address.
+    fn handed_lately(&self, now: Instant) -> bool {
+        let heard = !self.peer.silent(now, self.config.dead_after);
+        let lately = |at| now.saturating_duration_since(at) < self.config.dead_after;
+        heard && self.addresses.peer_let_go.is_some_and(lately)
     }
 
     /// Clients can come to this box for the peer's address, as far as it can know.
     fn may_reach_beyond(&self, now: Instant) -> bool {
         let silent = self.peer.silent(now, self.config.dead_after);
         // Its last heartbeat and an answer just behind it may have passed the cable before it was cut.
-        let well_after = self.peer.heard_at().map(|at| at + self.config.dead_after / 2);
-        self.reach.now() && (!silent || self.reach.proven_since(well_after))
+        let half = self.config.dead_after / 2;
+        let well_after = self.peer.heard_at().map(|at| at + half);
+        let proven = || self.reach.proven_since(well_after) && self.reach.unbroken_for(now, half);
+        self.reach.now() && (!silent || proven())
     }
 
     fn give(&mut self, address: Side, why: &str) {

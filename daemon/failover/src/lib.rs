@@ -26,6 +26,7 @@ pub mod reach;
 pub mod report;
 mod rest;
 pub mod seal;
+mod stuck;
 pub mod table;
 pub mod view;
 mod wall;
@@ -237,7 +238,7 @@ impl Failover {
             Input::Gateway { reachable } => self.reach.gateway(now, reachable),
             Input::Health(health) => self.health.hear(now, health),
             Input::Replica(state) => self.replica_is(now, state),
-            Input::Syncs { waiting, synced } => self.view.syncs(now, waiting, synced),
+            Input::Syncs { waiting, synced } => self.view.syncs.hear(now, waiting, synced),
             Input::DiskLags(lags) => self.view.disk_lags = lags,
             Input::StoreMayServe(may) => self.view.store_may_serve = may,
             Input::PeerHasTheMail => self.leave_to_the_peer(now),
@@ -284,6 +285,7 @@ impl Failover {
         if self.quiet_until.is_some_and(|until| now >= until) {
             self.quiet_until = None;
         }
+        self.watch_syncs(now);
         if self.quiet_until.is_none() {
             self.decide_view(now);
             self.decide_addresses(now);
@@ -388,6 +390,9 @@ impl Failover {
         // The peer let go of an address that this box holds too, or may have while it was not heard: what the LAN
         // learned last may be wrong.
         let holds_mine = self.peer.facts().is_some_and(|facts| facts.holds.has(self.config.side));
+        if held_mine && !holds_mine {
+            self.addresses.peer_let_go = Some(now);
+        }
         let let_go = (held_mine || was_silent) && !holds_mine;
         if let_go && self.addresses.held.has(self.config.side) {
             self.announcer.start(now, self.config.side, false);

@@ -8,6 +8,10 @@ pub const BEAT_INTERVAL: Duration = Duration::from_millis(50);
 /// Somebody else answered for an address of this box: the alarm stands this long.
 pub const CONTESTED_FOR: Duration = Duration::from_secs(60);
 
+/// Between two looks at the peer's syncs no more than this counts against it: a box that looks later was
+/// slow itself.
+pub const LOOKS_APART_MAX: Duration = Duration::from_millis(200);
+
 /// After a pause of this box: listen this long before deciding anything. Two heartbeats.
 pub const RESUME_LISTEN: Duration = Duration::from_millis(100);
 
@@ -30,6 +34,10 @@ pub const CARRIER_LOST_SETTLE: Duration = Duration::from_millis(200);
 
 /// Likewise for a gateway that does not answer, whose loss the two boxes notice less closely together.
 pub const GATEWAY_LOST_SETTLE: Duration = Duration::from_secs(2);
+
+/// A gateway that did not answer for this long was silent, though it need not be lost. It is asked each 250 ms,
+/// and each 50 ms while it owes an answer.
+pub const GATEWAY_GAP: Duration = Duration::from_millis(400);
 
 /// Reachable again must hold this long before an address comes back, and longer than a dead peer takes
 /// to be noticed: a box whose LAN returns first listens whether the other serves already.

@@ -35,7 +35,7 @@ impl Failover {
         if over_lan != self.link.over_lan {
             let (what, why) = if over_lan { words::LINK_TO_LAN } else { words::LINK_BACK };
             self.link.over_lan = over_lan;
-            self.view.link_moves(now);
+            self.view.syncs.link_moves(now);
             self.emit(Output::Link(self.link.path()));
             self.event(EventKind::LinkMoved, what, why);
         }

@@ -11,8 +11,12 @@ pub enum Output {
         path: Path,
         beat: Beat,
     },
-    /// Put this side's service address on the LAN port. An `Announce` follows.
-    Take(Side),
+    /// Put this side's service address on the LAN port. An `Announce` follows. `handed`: the peer, which is
+    /// heard, served it until a moment ago, so nobody has to be asked whether it is free.
+    Take {
+        address: Side,
+        handed: bool,
+    },
     /// Take it off. Done before the next output is looked at: a heartbeat behind it says so.
     Give(Side),
     /// Gratuitous ARP, request and reply form, and unsolicited NA with override.

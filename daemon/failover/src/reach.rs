@@ -4,9 +4,9 @@
 //! The settled answer is slow to fall (both boxes lose a switch at nearly the same time, and then no
 //! address shall move) and slower to rise (a box that comes back listens first).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::limits::{CARRIER_LOST_SETTLE, GATEWAY_LOST_SETTLE, REACHABLE_SETTLE};
+use crate::limits::{CARRIER_LOST_SETTLE, GATEWAY_GAP, GATEWAY_LOST_SETTLE, REACHABLE_SETTLE};
 
 /// Reachability of this box (assumed until something else is known), at this moment and settled.
 pub struct Reach {
@@ -14,6 +14,8 @@ pub struct Reach {
     carrier_lost: Option<Instant>,
     gateway_lost: Option<Instant>,
     gateway_answered: Option<Instant>,
+    /// When it answered again after a silence.
+    gateway_back: Option<Instant>,
     /// The witness answers: whatever the gateway does, somebody beyond this box is there.
     vouched: bool,
     /// Since when both are there; `None` while one is missing.
@@ -28,6 +30,7 @@ impl Reach {
             carrier_lost: None,
             gateway_lost: None,
             gateway_answered: None,
+            gateway_back: None,
             vouched: false,
             good_since: None,
             settled: true,
@@ -40,7 +43,10 @@ impl Reach {
 
     pub(crate) fn gateway(&mut self, now: Instant, reachable: bool) {
         if reachable {
-            self.gateway_answered = Some(now);
+            let before = self.gateway_answered.replace(now);
+            if before.is_none_or(|at| now.saturating_duration_since(at) >= GATEWAY_GAP) {
+                self.gateway_back = Some(now);
+            }
         }
         if self.has_gateway {
             self.gateway_lost = if reachable { None } else { self.gateway_lost.or(Some(now)) };
@@ -74,6 +80,15 @@ impl Reach {
     pub fn proven_since(&self, since: Option<Instant>) -> bool {
         let since = since.filter(|_| self.has_gateway && !self.vouched);
         since.is_none_or(|since| self.gateway_answered.is_some_and(|at| at > since))
+    }
+
+    /// Without a break for this long: the cable that was cut for both, and works again, brings the gateway's
+    /// answer as soon as the peer's first heartbeat.
+    #[must_use]
+    pub fn unbroken_for(&self, now: Instant, time: Duration) -> bool {
+        let back = self.gateway_back.filter(|_| self.has_gateway && !self.vouched);
+        let long = |at| now.saturating_duration_since(at) >= time;
+        self.good_since.is_some_and(long) && back.is_none_or(long)
     }
 
     /// At this very moment.

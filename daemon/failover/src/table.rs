@@ -23,6 +23,7 @@
 //! | both limping | each keeps what it has | |
 //! | peer heard, its syncs stuck | likewise | `commit_wait` + one round |
 //! | peer heard, session lost and not back | likewise, the better box | `session_wait` + one round |
+//! | likewise, and the peer is limping (its disk is full, say) | likewise | `commit_wait` + one round |
 //! | peer's program restarted | likewise | its first heartbeat + one round |
 //! | peer says goodbye | alone, both addresses | at once |
 //! | peer went on alone without this box | step back: no address, join again | its first heartbeat that says so |

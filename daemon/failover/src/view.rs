@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::beat::ClaimTold;
 use crate::limits::{ALONE_AGAIN, CLAIM_DEFER, HEALTH_SETTLE, JOIN_SETTLE, RESTART_WAIT};
+use crate::stuck::Syncs;
 use crate::table::{Seen, ViewStep, view_step};
 use crate::{Admin, EventKind, Failover, Output, ReplicaState, Side, Standing, Why, words};
 
@@ -35,9 +36,7 @@ pub(crate) struct ViewState {
     session_lost: Option<Instant>,
     /// The peer said `both` since this box entered it, or is known to have restarted.
     peer_followed: bool,
-    syncs_waiting: bool,
-    synced: u64,
-    stuck_since: Option<Instant>,
+    pub syncs: Syncs,
     /// Since when nobody was heard to serve.
     nobody_since: Instant,
     claim_wanted: Option<Instant>,
@@ -74,9 +73,7 @@ impl ViewState {
             alone_told: now,
             session_lost: None,
             peer_followed: false,
-            syncs_waiting: false,
-            synced: 0,
-            stuck_since: None,
+            syncs: Syncs::default(),
             nobody_since: now,
             claim_wanted: None,
             claims: 0,
@@ -85,19 +82,8 @@ impl ViewState {
         }
     }
 
-    pub(crate) fn syncs(&mut self, now: Instant, waiting: bool, synced: u64) {
-        if !waiting {
-            self.stuck_since = None;
-        } else if !self.syncs_waiting || synced != self.synced || self.stuck_since.is_none() {
-            self.stuck_since = Some(now);
-        }
-        self.syncs_waiting = waiting;
-        self.synced = synced;
-    }
-
-    /// The link moves to another cable: that takes a moment and is nobody's fault.
-    pub(crate) fn link_moves(&mut self, now: Instant) {
-        self.stuck_since = self.stuck_since.map(|_| now);
+    pub(crate) fn session_lost(&self) -> bool {
+        self.session_lost.is_some()
     }
 
     pub(crate) fn peer_restarted(&mut self) {
@@ -109,7 +95,8 @@ impl ViewState {
         let later = |at: Instant| (at + paused_for).min(now);
         self.since = later(self.since);
         self.nobody_since = later(self.nobody_since);
-        for at in [&mut self.session_lost, &mut self.stuck_since, &mut self.claim_wanted] {
+        self.syncs.shift(paused_for, now);
+        for at in [&mut self.session_lost, &mut self.claim_wanted] {
             *at = at.map(later);
         }
         if let Some(claim) = &mut self.claim {
@@ -124,7 +111,7 @@ impl ViewState {
         self.claim = None;
         self.claim_wanted = None;
         self.session_lost = None;
-        self.stuck_since = None;
+        self.syncs = Syncs::default();
         self.forced = false;
         self.nobody_since = now;
         self.thought_dead = false;
@@ -149,6 +136,7 @@ impl Failover {
                 } else if view.session_lost.take().is_some() {
                     view.peer_followed = false;
                     view.since = now;
+                    view.syncs = Syncs::default();
                 }
                 self.view.store_may_serve = true;
             }
@@ -160,7 +148,6 @@ impl Failover {
             }
             ReplicaState::NoSession | ReplicaState::Starting | ReplicaState::Joining => {
                 view.ending &= state == ReplicaState::Joining;
-                view.stuck_since = None;
                 if view.standing == Standing::Both && view.session_lost.is_none() {
                     view.session_lost = Some(now);
                 }
@@ -267,9 +254,12 @@ impl Failover {
             let lasted = |since: Option<Instant>, wait| {
                 since.is_some_and(|since| self.past(since, wait, now))
             };
-            return if lasted(self.view.session_lost, self.config.session_wait) {
+            // A box that is not well may have ended the session itself, for want of room.
+            let session_wait =
+                if facts.healthy { self.config.session_wait } else { self.config.commit_wait };
+            return if lasted(self.view.session_lost, session_wait) {
                 Seen::NoLink
-            } else if lasted(self.view.stuck_since, self.config.commit_wait) {
+            } else if self.view.syncs.stuck_for(now) >= self.stuck_after() {
                 Seen::Stuck
             } else {
                 Seen::Both

@@ -97,6 +97,7 @@ fn the_survivor_takes_the_dead_boxs_address_and_gives_it_back_after_the_join() {
         let gave = world.when(&Happened::Give(survivor, dead));
         let took = world.when(&Happened::Take(dead, dead));
         assert!(gave <= took && took - gave < 50, "gap of {} ms", took - gave);
+        assert_eq!(world.when(&Happened::Handed(dead)), took);
     }
 }
 
@@ -217,6 +218,26 @@ fn a_box_whose_disk_lags_joins_nobody() {
     assert!(world.may_join(A) && world.may_join(B));
 }
 
+/// Its cables work again, and the gateway's answer is there before the peer's first heartbeat.
+#[test]
+fn an_isolated_box_that_is_back_listens_before_it_takes_anything() {
+    let mut world = with_gateways(8);
+    world.run(5_000);
+    world.cut(Path::Crossover);
+    world.cut(Path::Lan);
+    world.boxes[0].gateway_answers(false);
+    // Not for so long that the gateway counts as lost.
+    world.run(900);
+    assert_eq!(world.standing(A), Some(Standing::Alone));
+    world.input(A, Input::Gateway { reachable: true });
+    world.run(60);
+    world.mend(Path::Crossover);
+    world.mend(Path::Lan);
+    world.run(5_000);
+    assert!(world.never(&Happened::Take(A, B)), "{}", world.story());
+    world.assert_each_its_own();
+}
+
 #[test]
 fn an_isolated_box_keeps_its_own_address_only() {
     let mut world = with_gateways(8);
@@ -324,6 +345,76 @@ fn a_peer_whose_syncs_are_stuck_is_left_behind() {
     world.input(A, Input::Syncs { waiting: false, synced: 6 });
     world.run(5_000);
     world.assert_each_its_own();
+}
+
+/// What waits for the peer while the link is made anew over the LAN, and for a while after that, is not the
+/// fault of its disk.
+#[test]
+fn a_link_on_its_way_to_the_lan_blames_no_disk() {
+    for plug in [true, false] {
+        let mut world = World::settled(15);
+        for side in Side::BOTH {
+            world.input(side, Input::Syncs { waiting: true, synced: 5 });
+        }
+        if plug {
+            world.plug(A, Path::Crossover, false);
+            world.input(B, Input::Carrier { path: Path::Crossover, up: false });
+        } else {
+            world.cut(Path::Crossover);
+        }
+        world.run(1_000);
+        for side in Side::BOTH {
+            world.input(side, Input::Syncs { waiting: false, synced: 6 });
+        }
+        world.run(5_000);
+        world.when(&Happened::Link(A, Path::Lan));
+        assert_eq!(world.standings(), [Standing::Both; 2]);
+        assert_eq!(world.moves(), 0, "{}", world.story());
+    }
+}
+
+/// TCP waits long for what such cables lose: nobody is stuck yet.
+#[test]
+fn syncs_that_are_late_over_lossy_cables_blame_no_disk_at_once() {
+    for seed in 0..10 {
+        let mut world = World::settled(seed);
+        world.set_loss(Path::Crossover, 40);
+        world.set_loss(Path::Lan, 40);
+        world.run(2_000);
+        world.input(A, Input::Syncs { waiting: true, synced: 5 });
+        world.run(3_000);
+        world.input(A, Input::Syncs { waiting: false, synced: 6 });
+        world.run(1_000);
+        assert_eq!(world.moves(), 0, "{}", world.story());
+        assert_eq!(world.standings(), [Standing::Both; 2]);
+    }
+}
+
+/// A full disk ends the session, and there will be no other one soon.
+#[test]
+fn a_lost_session_with_a_limping_peer_is_not_waited_for_long() {
+    for limps in [false, true] {
+        let mut world = World::new(16);
+        for side in Side::BOTH {
+            world.boxes[side as usize].config.has_serial = true;
+            world.start(side);
+        }
+        world.run(5_000);
+        if limps {
+            world.limp(A);
+            world.run(500);
+        }
+        world.history.clear();
+        // No link can run over the serial cable.
+        world.cut(Path::Crossover);
+        world.cut(Path::Lan);
+        let cut = world.now_ms;
+        world.run(7_000);
+        let alone = if limps { B } else { A };
+        let after = world.when(&Happened::GoAlone(alone, Why::NoSession)) - cut;
+        let expected = if limps { 600..800 } else { 5_000..5_200 };
+        assert!(expected.contains(&after), "after {after} ms: {}", world.story());
+    }
 }
 
 #[test]
@@ -434,7 +525,8 @@ fn a_tick_that_comes_late_is_a_pause_and_not_the_peers_silence() {
     for after_ms in [0, 40, 90, 110, 300] {
         b.handle(late + Duration::from_millis(after_ms), Input::Tick);
         while let Some(output) = b.poll() {
-            let decided = matches!(output, Output::GoAlone { .. } | Output::Take(Side::A));
+            let decided =
+                matches!(output, Output::GoAlone { .. } | Output::Take { address: Side::A, .. });
             assert!(!decided, "{output:?} {after_ms} ms after the pause");
         }
     }

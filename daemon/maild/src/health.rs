@@ -26,11 +26,13 @@ use crate::ask::{Asked, Greeter};
 use crate::listen::Listening;
 
 /// How often health and sync progress are looked at.
-const PULSE: Duration = Duration::from_millis(100);
+const PULSE: Duration = Duration::from_millis(50);
 /// The node's loop must go round within this time.
 const LOOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// A sync, of the journal or of the probe, must end within this time.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
+/// A sync that takes this long is told in the log.
+const SLOW: Duration = Duration::from_millis(300);
 /// Longer a box that is in no view must not let a sync wait, or a peer that it joins would wait with it.
 const LAG_MAX: Duration = Duration::from_secs(1);
 /// How often the disk is written to when the journal has nothing to write.
@@ -58,7 +60,7 @@ impl Checks {
     pub async fn run(self, send: mpsc::Sender<Input>) {
         let disk = Disk::watch(self.data.clone());
         let ports = Ports::default();
-        tokio::spawn(ports.clone().look_for_ever(self.listening, self.runtime));
+        tokio::spawn(ports.clone().look_for_ever(self.listening, self.runtime.clone()));
         let mut journal = Journal::default();
         let mut interval = tokio::time::interval(PULSE);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -71,6 +73,10 @@ impl Checks {
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some("the mail store does not answer".to_owned()),
             };
+            // What the peer says of its syncs comes in by the ordinary threads. When they have no time, this box
+            // knows nothing, and `failover` sees how long it has not looked.
+            let by_the_way = self.runtime.spawn(async {});
+            let up_to_date = answer.is_none() && timeout(LOOP_TIMEOUT, by_the_way).await.is_ok();
             let progress = self.node.progress();
             disk.synced(progress.synced);
             let now = Instant::now();
@@ -87,6 +93,12 @@ impl Checks {
                     return;
                 }
             }
+            if let Some(took) = journal.took_long(now) {
+                tracing::warn!(
+                    took_ms = took.as_millis(),
+                    "the disk was slow to finish what was written"
+                );
+            }
             let lags = journal.lags(now);
             if std::mem::replace(&mut lagged, lags) != lags
                 && send.send(Input::DiskLags(lags)).await.is_err()
@@ -95,7 +107,7 @@ impl Checks {
             }
             let waiting = progress.wishes_waiting > 0 && progress.peer_lacks.is_some_and(|n| n > 0);
             let syncs = Input::Syncs { waiting, synced: progress.peer_synced };
-            if send.send(syncs).await.is_err() {
+            if up_to_date && send.send(syncs).await.is_err() {
                 return;
             }
         }
@@ -107,6 +119,8 @@ impl Checks {
 struct Journal {
     synced: u64,
     since: Option<Instant>,
+    /// At the last look.
+    since_before: Option<Instant>,
 }
 
 impl Journal {
@@ -122,6 +136,13 @@ impl Journal {
             }
         }
         None
+    }
+
+    /// A sync that took long is over.
+    fn took_long(&mut self, now: Instant) -> Option<Duration> {
+        let before = std::mem::replace(&mut self.since_before, self.since)?;
+        let took = now.saturating_duration_since(before);
+        (self.since != Some(before) && took >= SLOW).then_some(took)
     }
 
     /// Something waits for its sync, though not yet for so long that the box is ill.

@@ -85,6 +85,7 @@ impl Link {
                 // The path changed: the session over the old one is dropped.
                 _ = moved.wait_for(|now| *now != Some(address)) => {
                     tracing::info!(%address, "the link leaves this path");
+                    continue;
                 }
             }
             sleep(RETRY).await;
@@ -112,7 +113,13 @@ impl Link {
                     let stream = timeout(STEP_TIMEOUT, acceptor.accept(stream)).await??;
                     this.session(stream.into()).await
                 };
-                log_end(address, &session.await);
+                tokio::select! {
+                    ended = session => log_end(address, &ended),
+                    // Nobody says goodbye over a cable that is cut.
+                    () = elsewhere(this.peer.clone(), address) => {
+                        tracing::info!(%address, "the link leaves this path");
+                    }
+                }
             });
         }
     }
@@ -121,13 +128,12 @@ impl Link {
         let hello = timeout(STEP_TIMEOUT, self.greet(&mut stream)).await??;
         let (session, messages) = self.parts.handle.link_up(hello).await?;
         tracing::info!(session, "the link is up");
+        let _up = Up { handle: self.parts.handle.clone(), session };
         let (reader, writer) = tokio::io::split(stream);
-        let ended = tokio::select! {
+        tokio::select! {
             ended = self.receive(session, reader) => ended,
             ended = send(messages, writer) => ended,
-        };
-        self.parts.handle.link_down(session).await?;
-        ended
+        }
     }
 
     /// Both sides prove that they know the token, in this very TLS session, then pin each other.
@@ -206,6 +212,35 @@ impl Link {
     }
 }
 
+/// A session that the node knows of. However its task ends, the node is told at once.
+struct Up {
+    handle: Handle,
+    session: u64,
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let (handle, session) = (self.handle.clone(), self.session);
+        // A node that stops needs no word.
+        tokio::spawn(async move { drop(handle.link_down(session).await) });
+    }
+}
+
+/// Returns when the link is to run to another address than the one that this session came from. That a new
+/// session comes in before `failover` here knows of the move is no reason to end it.
+async fn elsewhere(mut peer: watch::Receiver<Option<SocketAddr>>, from: SocketAddr) {
+    let is_other = |now: &Option<SocketAddr>| {
+        now.is_some_and(|now| now.ip().to_canonical() != from.ip().to_canonical())
+    };
+    peer.mark_unchanged();
+    while peer.changed().await.is_ok() {
+        if is_other(&peer.borrow_and_update()) {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
 /// Writes what the node sends; ends when the node ends the session.
 async fn send<W: AsyncWrite + Unpin>(
     mut messages: mpsc::UnboundedReceiver<Message>,
@@ -252,5 +287,29 @@ async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Vec<u8>> {
 fn log_end(address: SocketAddr, ended: &Result<()>) {
     if let Err(error) = ended {
         tracing::info!(%address, error = %format!("{error:#}"), "no session of the link");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_session_ends_when_its_path_is_left_and_not_when_it_came_before_the_word() {
+        let crossover: SocketAddr = "[fe80::1]:7402".parse().unwrap();
+        let lan: SocketAddr = "10.77.0.11:7402".parse().unwrap();
+        let (send, peer) = watch::channel(None);
+        send.send_replace(Some(crossover));
+        let came_from = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let old = tokio::spawn(elsewhere(peer.clone(), came_from("[fe80::1]:40000")));
+        let new = tokio::spawn(elsewhere(peer, came_from("[::ffff:10.77.0.11]:40001")));
+        tokio::task::yield_now().await;
+        send.send_replace(None);
+        tokio::task::yield_now().await;
+        assert!(!old.is_finished(), "where it is to run is not known");
+        send.send_replace(Some(lan));
+        old.await.unwrap();
+        assert!(!new.is_finished());
+        new.abort();
     }
 }

@@ -451,7 +451,7 @@ impl Watch {
     async fn carry_out(&mut self, output: Output) {
         match output {
             Output::SendBeat { path, beat } => self.ports.send_beat(path, &beat.seal(&self.key)),
-            Output::Take(side) => self.ports.take(side).await,
+            Output::Take { address, handed } => self.ports.take(address, handed).await,
             Output::Give(side) => self.give(side).await,
             Output::Announce(side) => self.ports.announce(side),
             Output::Probe(side) => self.ports.probe(side),

@@ -33,6 +33,8 @@ pub struct Box_ {
     pub paused_until_ms: Option<u64>,
     /// Its gateway answers each probe.
     gateway: bool,
+    /// What each look at the peer's syncs finds: whether something waits, and how far they are.
+    pub syncs: (bool, u64),
     /// What came while it was paused.
     inbox: Vec<(Path, Vec<u8>)>,
     joined_once: bool,
@@ -51,6 +53,8 @@ enum Coming {
 pub enum Happened {
     Take(Side, Side),
     Give(Side, Side),
+    /// The own address was taken from a peer that served it.
+    Handed(Side),
     Announce(Side, Side),
     GoAlone(Side, Why),
     EndSession(Side),
@@ -109,6 +113,7 @@ impl World {
                 held: Holds::default(),
                 paused_until_ms: None,
                 gateway: false,
+                syncs: (false, 0),
                 inbox: Vec::new(),
                 joined_once: false,
                 was_alone: false,
@@ -225,6 +230,9 @@ impl World {
         if let Input::Gateway { reachable } = input {
             self.boxes[side as usize].gateway = reachable;
         }
+        if let Input::Syncs { waiting, synced } = input {
+            self.boxes[side as usize].syncs = (waiting, synced);
+        }
         let Some(machine) = &mut self.boxes[side as usize].machine else { return };
         machine.handle(now, input);
         self.drain(side);
@@ -250,6 +258,7 @@ impl World {
         for side in Side::BOTH {
             self.wake(side);
             self.probe_gateway(side);
+            self.look_at_syncs(side);
         }
         self.session_step();
     }
@@ -258,6 +267,14 @@ impl World {
         let b = &self.boxes[side as usize];
         if b.gateway && b.paused_until_ms.is_none() && self.now_ms.is_multiple_of(250) {
             self.input(side, Input::Gateway { reachable: true });
+        }
+    }
+
+    fn look_at_syncs(&mut self, side: Side) {
+        let b = &self.boxes[side as usize];
+        let (waiting, synced) = b.syncs;
+        if b.paused_until_ms.is_none() && self.now_ms.is_multiple_of(50) {
+            self.input(side, Input::Syncs { waiting, synced });
         }
     }
 
@@ -324,11 +341,14 @@ impl World {
     fn carry_out(&mut self, side: Side, output: Output) {
         match output {
             Output::SendBeat { path, beat } => self.send(side, path, &beat),
-            Output::Take(address) => {
+            Output::Take { address, handed } => {
                 let b = &mut self.boxes[side as usize];
                 assert!(!b.held.has(address), "taken twice");
                 b.held.set(address, true);
                 self.note(Happened::Take(side, address));
+                if handed {
+                    self.note(Happened::Handed(side));
+                }
             }
             Output::Give(address) => {
                 let b = &mut self.boxes[side as usize];

@@ -68,9 +68,10 @@ impl Ports {
         }
     }
 
-    pub async fn take(&mut self, side: Side) {
+    /// `handed`: the peer has just let go of it.
+    pub async fn take(&mut self, side: Side, handed: bool) {
         match self {
-            Ports::Real(ports) => ports.take(side).await,
+            Ports::Real(ports) => ports.take(side, handed).await,
             Ports::Loopback(_) => {}
         }
     }

@@ -158,8 +158,8 @@ impl RealPorts {
         }
     }
 
-    pub async fn take(&mut self, side: Side) {
-        self.services.take(side).await;
+    pub async fn take(&mut self, side: Side, handed: bool) {
+        self.services.take(side, handed).await;
     }
 
     pub async fn give(&mut self, side: Side) {

@@ -25,6 +25,9 @@ use crate::ports::PortEvent;
 
 /// How often the gateways are asked.
 const GATEWAY_PROBE: Duration = Duration::from_millis(250);
+/// While one owes an answer: a cable that loses half of everything each way brings one answer to four
+/// questions, so what counts as silence must be many questions. See [`super::gateways`].
+const GATEWAY_PROBE_AGAIN: Duration = Duration::from_millis(50);
 /// How often the peer's own hardware address is asked for.
 const PEER_PROBE: Duration = Duration::from_secs(5);
 /// A second holder that was not seen for this long is gone.
@@ -145,13 +148,21 @@ impl Neighbours {
         let gateways = Gateways::new(parts.network.clone(), parts.lan_index, parts.send.clone());
         let mut watch = Watch { neighbours: self, gateways, conflicts: HashMap::new(), parts };
         let (mut arp_buffer, mut ipv6_buffer) = (vec![0; FRAME_BYTES], vec![0; FRAME_BYTES]);
-        let mut interval = tokio::time::interval(GATEWAY_PROBE);
+        let mut interval = tokio::time::interval(GATEWAY_PROBE_AGAIN);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut asked: Option<Instant> = None;
         let mut peers_asked: Option<Instant> = None;
         let (arp, ipv6) = (watch.neighbours.arp.clone(), watch.neighbours.ipv6.clone());
         while !watch.parts.send.is_closed() {
             tokio::select! {
                 _ = interval.tick() => {
+                    let waits = |at: Instant| {
+                        at.elapsed() < GATEWAY_PROBE && !watch.gateways.owe_an_answer(at)
+                    };
+                    if asked.is_some_and(waits) {
+                        continue;
+                    }
+                    asked = Some(Instant::now());
                     watch.turn().await;
                     if peers_asked.is_none_or(|at| at.elapsed() >= PEER_PROBE) {
                         peers_asked = Some(Instant::now());

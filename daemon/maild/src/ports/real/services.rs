@@ -8,7 +8,7 @@
 //! The peer's address is taken without asking. Whoever could answer for it is the peer, which
 //! `failover` knows to be dead or to have let go; a quarter of a second is a quarter of what a
 //! takeover may last; and who is seen with it later is dealt with then (`Input::SecondHolder`). The own
-//! one, given back by the peer, is not asked for either: it was in use all the time.
+//! one, given back by the peer, is not asked for either, not even the first time: it was in use until now.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -84,13 +84,14 @@ impl Services {
         self.addresses.concat()
     }
 
-    pub async fn take(&self, side: Side) {
+    pub async fn take(&self, side: Side, handed: bool) {
         let first_use = {
             let mut state = self.state.lock().expect("no holder panics");
             state.wanted[side as usize] = true;
             side == self.own && !state.used
         };
-        let free = !first_use || (*self.asked.borrow() && self.known_strangers().is_empty());
+        let free =
+            !first_use || handed || (*self.asked.borrow() && self.known_strangers().is_empty());
         if free {
             self.put(side).await;
         } else {
