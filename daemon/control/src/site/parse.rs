@@ -135,11 +135,16 @@ fn server(text: &str) -> Result<IpAddr, String> {
 
 /// It becomes a path that init opens, so nothing else may pass.
 fn serial_device(text: &str) -> Result<String, String> {
+    let is_number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    // A pseudo-terminal is the cable of two boxes on one machine.
+    if text.strip_prefix("/dev/pts/").is_some_and(|name| !name.is_empty() && is_number(name)) {
+        return Ok(text.to_owned());
+    }
     let name = text.strip_prefix("/dev/tty").unwrap_or_default();
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(got("expected a serial port like \"/dev/ttyS1\"", text));
     }
-    if name == "S0" || name.bytes().all(|byte| byte.is_ascii_digit()) {
+    if name == "S0" || is_number(name) {
         return Err(got("expected a port that is no console", text));
     }
     Ok(text.to_owned())
