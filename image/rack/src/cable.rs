@@ -17,17 +17,25 @@ pub struct Fault {
     pub delay: Duration,
     /// How many of a million frames are lost.
     pub loss_ppm: u32,
+    /// A filter that somebody has set: UDP to this port over IPv4 is lost, all else passes.
+    pub lost_udp_port: Option<u16>,
 }
 
 impl Fault {
     /// A good cable.
-    pub const NONE: Fault = Fault { cut: false, delay: Duration::ZERO, loss_ppm: 0 };
+    pub const NONE: Fault =
+        Fault { cut: false, delay: Duration::ZERO, loss_ppm: 0, lost_udp_port: None };
     /// A cut cable.
-    pub const CUT: Fault = Fault { cut: true, delay: Duration::ZERO, loss_ppm: 0 };
+    pub const CUT: Fault = Fault { cut: true, ..Fault::NONE };
 
     /// A cable on which each frame takes this long.
     pub fn delay(delay: Duration) -> Self {
         Self { delay, ..Self::NONE }
+    }
+
+    /// A cable on which UDP to this port is lost.
+    pub fn lost_udp(port: u16) -> Self {
+        Self { lost_udp_port: Some(port), ..Self::NONE }
     }
 
     /// A cable that loses this many of a million frames.
@@ -89,7 +97,8 @@ impl Way {
     /// A frame enters.
     pub fn handle(&mut self, now: Instant, frame: Frame) {
         let unlucky = self.fault.loss_ppm > 0 && self.dice.below(1_000_000) < self.fault.loss_ppm;
-        if self.fault.cut || unlucky || self.under_way.len() >= CABLE_FRAMES_MAX {
+        let filtered = self.fault.lost_udp_port.is_some_and(|port| is_udp_to(&frame, port));
+        if self.fault.cut || unlucky || filtered || self.under_way.len() >= CABLE_FRAMES_MAX {
             self.stats.lost += 1;
             return;
         }
@@ -113,6 +122,15 @@ impl Way {
     pub fn deadline(&self) -> Option<Instant> {
         self.under_way.front().map(|(due, _)| *due)
     }
+}
+
+/// An Ethernet frame with UDP over IPv4 (RFC 791, RFC 768) to this port.
+fn is_udp_to(frame: &[u8], port: u16) -> bool {
+    let Some((ethernet, packet)) = frame.split_at_checked(14) else { return false };
+    let (Some(first), Some(protocol)) = (packet.first(), packet.get(9)) else { return false };
+    let header_length = usize::from(first & 0x0f) * 4;
+    let to = packet.get(header_length + 2..header_length + 4);
+    ethernet[12..] == [0x08, 0x00] && *protocol == 17 && to == Some(&port.to_be_bytes()[..])
 }
 
 /// splitmix64: enough to choose which frames to lose, the same each time for the same seed.
@@ -149,6 +167,21 @@ mod tests {
         let got: Vec<Frame> = std::iter::from_fn(|| way.poll(now)).collect();
         assert_eq!(got, (0..100).map(frame).collect::<Vec<_>>());
         assert_eq!(way.stats(), WayStats { frames: 100, bytes: 6000, lost: 0 });
+    }
+
+    #[test]
+    fn a_filter_loses_what_goes_to_its_port_and_nothing_else() {
+        let (mut way, now) = (Way::new(1), Instant::now());
+        way.set_fault(Fault::lost_udp(7401));
+        for (protocol, port) in [(17, 7401), (17, 7402), (6, 7401)] {
+            let mut bytes = vec![0; 60];
+            bytes[12..14].copy_from_slice(&[8, 0]);
+            (bytes[14], bytes[23]) = (0x45, protocol);
+            bytes[36..38].copy_from_slice(&u16::to_be_bytes(port));
+            way.handle(now, Frame::from(bytes));
+        }
+        way.handle(now, frame(1));
+        assert_eq!((arrived(&mut way, now), way.stats().lost), (3, 1));
     }
 
     #[test]

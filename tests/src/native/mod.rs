@@ -15,7 +15,7 @@ mod maild;
 mod message;
 mod pair;
 mod pop3;
-mod program;
+pub(crate) mod program;
 mod slot;
 
 use std::time::{Duration, Instant};

@@ -4,8 +4,9 @@
 //! ```text
 //!  box a: lan0 ══ lan-a ══ switch ══ lan-b ══ lan0 :box b        each box, and the street, is a network
 //!        xover0 ══════════ crossover ═══════ xover0              namespace; the cables can be cut, slow, lossy,
-//!                            ║                                   each way by itself
-//!                  street: clients, gateway
+//!         ttyS1 ── null modem, plug out ──── ttyS1               each way by itself
+//!                            ║
+//!                  street: clients, gateway, now and then a witness
 //! ```
 //!
 //! Start reading at [`Rig`]; [`Trial`] watches a pair under a fault, [`scenes`] has the faults.
@@ -16,10 +17,12 @@ mod holders;
 mod rig;
 mod room;
 pub mod scenes;
+mod serial;
 mod station;
 mod storm;
 mod trial;
 mod weather;
+mod witness;
 
 pub use clients::{Success, Watched, greeter, reader};
 pub use holders::{Change, Holders};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use control::site::{Lan, Timing};
+use control::site::{Failover, Lan, Serial, Timing, Witness as SiteWitness};
 use control::{Side, Site};
 use linux::Mac;
 use linux::net::{Address, Netlink};
@@ -16,14 +16,19 @@ use tempfile::TempDir;
 
 use super::holders::Holders;
 use super::room::Room;
+use super::serial::SerialCable;
 use super::station::{Port, Station, address};
-use crate::native::{Account, Boxes, site, until};
+use super::witness::{self, Witness};
+use crate::native::{Account, Boxes, TIMING, site, until};
 use crate::torture::Disk;
 
 /// Of the clients' machine.
 const CLIENT: &str = "10.77.0.100/24";
 /// It is also the gateway.
 const GATEWAY: &str = "10.77.0.254/24";
+const CLIENT_IPV6: &str = "fd77::64/64";
+/// Of the sides, besides those of IPv4.
+const SERVICE_IPV6: [&str; 2] = ["fd77::1/64", "fd77::2/64"];
 const DISK_MIB: u64 = 1024;
 /// Below maild's own real-time threads: a busy machine must not be taken for a bad cable.
 const RACK_PRIORITY: u8 = 1;
@@ -37,11 +42,13 @@ pub struct Rig {
     pub rack: Rack,
     pub street: Arc<Room>,
     street_port: Port,
+    pub serial: SerialCable,
+    witness: Option<Witness>,
     disk_of_a: Option<Disk>,
     accounts_made: usize,
     /// Silence of a box for this long means that it is dead.
     pub dead_after: Duration,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a scene of a failing disk is skipped for.
@@ -62,16 +69,15 @@ impl Rig {
             let mut netlink = Netlink::open()?;
             let port = Port::make(&mut netlink, "street0")?;
             netlink.set_up(port.index)?;
-            for address in [CLIENT, GATEWAY] {
+            for address in [CLIENT, GATEWAY, CLIENT_IPV6] {
                 netlink.add_address(port.index, parsed(address))?;
             }
             Ok(port)
         })?;
         rack.plug_in(street_port.tap.frames()?)?;
+        let serial = SerialCable::make()?;
         let build = |side: Side| {
-            let site = site(side, timing);
-            let gateways = vec![parsed(GATEWAY).ip];
-            let site = Site { lan: Lan { gateways, ..site.lan }, ..site };
+            let site = complete(site(side, timing), &serial);
             Station::build(&rack, folder.path().join(side.to_string()), site)
         };
         let ((station_a, a), (station_b, b)) = (build(Side::A)?, build(Side::B)?);
@@ -87,9 +93,11 @@ impl Rig {
             rack,
             street,
             street_port,
+            serial,
+            witness: None,
             accounts_made: 0,
             dead_after: Duration::from_millis(timing.dead_after_ms),
-            _folder: folder,
+            folder,
         })
     }
 
@@ -127,6 +135,28 @@ impl Rig {
     pub fn service(&self, side: Side, port: u16) -> SocketAddr {
         let (_, address) = self.stations[0].service()[side as usize];
         SocketAddr::new(address.ip, port)
+    }
+
+    /// Where clients of IPv6 find it.
+    #[must_use]
+    pub fn service_ipv6(&self, side: Side, port: u16) -> SocketAddr {
+        SocketAddr::new(self.stations[0].service_ipv6(side).ip, port)
+    }
+
+    /// A third host begins to answer the boxes' questions; returns when both have heard it.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub fn start_witness(&mut self) -> Result<()> {
+        let token = site(Side::A, TIMING).pair_token;
+        self.witness = Some(Witness::start(&self.street, self.folder.path(), token.reveal())?);
+        for side in [Side::A, Side::B] {
+            until("the witness to be heard", || {
+                let metrics = self.get(side).metrics()?;
+                Ok(metrics.contains("twinpost_witness_answers 1").then_some(()))
+            })?;
+        }
+        Ok(())
     }
 
     /// The box starts.
@@ -203,7 +233,7 @@ impl Rig {
         })
     }
 
-    /// Every cable is whole, the switch joins all, the gateway answers.
+    /// Every cable is whole but the serial one, which is out; the switch joins all, the gateway answers.
     ///
     /// # Errors
     /// What the kernel says.
@@ -212,7 +242,13 @@ impl Rig {
             self.set_plug(cable, true)?;
         }
         self.rack.keep_apart(false)?;
+        self.serial.set_plug(false);
         self.set_gateway(true)
+    }
+
+    /// The third host is gone.
+    pub fn stop_witness(&mut self) {
+        self.witness = None;
     }
 
     /// # Errors
@@ -227,13 +263,16 @@ impl Rig {
     /// When that does not come about.
     pub fn recover(&mut self) -> Result<()> {
         self.mend_network()?;
+        self.witness = None;
         if let Some(disk) = &self.disk_of_a {
-            // It was not frozen: so much the better.
+            // It was not frozen or full: so much the better.
             let _ = disk.thaw();
+            let _ = disk.empty();
         }
         for side in [Side::A, Side::B] {
             if self.get(side).is_running() {
                 self.get(side).resume()?;
+                self.get(side).limit_files(false)?;
             }
             if self.get_mut(side).ended()?.is_some() {
                 self.get_mut(side).kill()?;
@@ -290,6 +329,27 @@ impl Deref for Rig {
 impl DerefMut for Rig {
     fn deref_mut(&mut self) -> &mut Boxes {
         &mut self.boxes
+    }
+}
+
+/// What a rig has and a pair of processes on loopback has not.
+fn complete(site: Site, serial: &SerialCable) -> Site {
+    let side = site.side as usize;
+    let mut service = site.service;
+    for (side, more) in [Side::A, Side::B].into_iter().zip(SERVICE_IPV6) {
+        let list = match side {
+            Side::A => &mut service.a,
+            Side::B => &mut service.b,
+        };
+        list.push(more.parse().expect("a constant that is a network"));
+    }
+    let witness = SiteWitness { address: parsed(CLIENT).ip, port: Some(witness::PORT) };
+    Site {
+        lan: Lan { gateways: vec![parsed(GATEWAY).ip], ..site.lan },
+        service,
+        serial: Some(Serial { device: serial.devices[side].display().to_string() }),
+        failover: Failover { witness: Some(witness), ..site.failover },
+        ..site
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use control::site::{self, Crossover, Lan};
 use control::{Side, Site};
-use linux::net::{Address, Netlink, Tap};
+use linux::net::{Address, Netlink, Tap, Use};
 use linux::{Mac, link_local};
 use rack::{Nic, Rack};
 
@@ -69,7 +69,7 @@ impl Station {
                 netlink.set_default_route(lan, gateway, Some(own.ip))?;
             }
             // Before the kernel makes the same address by itself and tries it for a second.
-            netlink.add_address(crossover, link_local)?;
+            netlink.put_address(crossover, link_local, Use::Cable)?;
             netlink.set_up(crossover)?;
             Ok(())
         })
@@ -88,10 +88,11 @@ impl Station {
 
     /// What init does first when maild ends for any reason.
     pub fn remove_service_addresses(&self) -> Result<()> {
-        let (lan, service) = (self.lan.index, self.service());
+        let lan = self.lan.index;
+        let service: Vec<Address> = self.site.service.all().map(address).collect();
         self.room.run(move || -> Result<()> {
             let mut netlink = Netlink::open()?;
-            for (_, address) in service {
+            for address in service {
                 netlink.remove_address(lan, address)?;
             }
             Ok(())
@@ -104,9 +105,14 @@ impl Station {
         port.tap.set_carrier(on).context("a plug")
     }
 
-    /// The sides' addresses.
+    /// The sides' addresses, of IPv4.
     pub fn service(&self) -> [(Side, Address); 2] {
         [Side::A, Side::B].map(|side| (side, address(self.site.service.of(side)[0])))
+    }
+
+    /// Of IPv6.
+    pub fn service_ipv6(&self, side: Side) -> Address {
+        address(self.site.service.of(side)[1])
     }
 
     pub(super) fn lan(&self) -> &Port {

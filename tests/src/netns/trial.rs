@@ -17,6 +17,13 @@ const PACE: Pace =
 const GREET_EVERY: Duration = Duration::from_millis(15);
 /// Messages that must be acknowledged before the fault, and after everything.
 const SOME: usize = 5;
+/// The survivor's own clients read without a pause longer than this,
+const READ_PAUSE: Duration = Duration::from_millis(100);
+/// and their writes wait no longer than the detection takes and this.
+const WRITE_MARGIN: Duration = Duration::from_millis(200);
+/// A question of a client is answered by several threads, one after the other: each may wake late.
+const THREADS: u32 = 6;
+
 /// An address may be on both boxes' ports for this long, when a box gives it back.
 pub const HANDED_BACK: Duration = Duration::from_millis(50);
 
@@ -40,6 +47,9 @@ pub struct Trial<'a> {
     moved: Option<Duration>,
     /// How long each side's address may be on both boxes.
     pub may_be_held_by_two: [Duration; 2],
+    /// How long clients of the other box's address may wait for reads and for writes, but for what the machine
+    /// itself took. `None` when they are struck, too.
+    pub others_may_wait: Option<[Duration; 2]>,
 }
 
 /// What the machine's own delays may have caused: the scene proves nothing this time.
@@ -89,6 +99,7 @@ impl<'a> Trial<'a> {
             greeter: greeter(rig.service(side, 25), GREET_EVERY),
         });
         let weather = Weather::watch([rig.a.data(), rig.b.data()])?;
+        let rig_dead_after = rig.dead_after;
         let mut trial = Trial {
             rig,
             name,
@@ -101,6 +112,7 @@ impl<'a> Trial<'a> {
             settled: None,
             moved: None,
             may_be_held_by_two: [HANDED_BACK; 2],
+            others_may_wait: Some([READ_PAUSE, rig_dead_after + WRITE_MARGIN]),
         };
         trial.wait_served()?;
         trial.worst = Worst::default();
@@ -130,6 +142,18 @@ impl<'a> Trial<'a> {
         })?;
         self.moved.get_or_insert(greeted - struck);
         Ok(())
+    }
+
+    /// From now on the clients that ask for greetings use the addresses of IPv6.
+    ///
+    /// # Errors
+    /// When they are not served.
+    pub fn greet_over_ipv6(&mut self) -> Result<()> {
+        for side in [Side::A, Side::B] {
+            let address = self.rig.service_ipv6(side, 25);
+            self.clients[side as usize].greeter = greeter(address, GREET_EVERY);
+        }
+        self.wait_served()
     }
 
     /// Waits until exactly these boxes hold the side's address.
@@ -163,25 +187,30 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// For this long nobody goes alone. An address may move: which box clients reach better is not clear.
+    /// For this long no address moves, whoever goes alone.
     ///
     /// # Errors
     /// As [`Trial::nothing_moves`].
-    pub fn nobody_goes_alone(&mut self, time: Duration) -> Result<()> {
+    pub fn no_address_moves(&mut self, time: Duration) -> Result<()> {
         let end = Instant::now() + time;
         while Instant::now() < end {
             self.lasts(Duration::from_millis(100));
-            self.judge_views()?;
+            self.judge_addresses()?;
         }
         Ok(())
     }
 
     fn judge_quiet(&mut self) -> Result<()> {
+        self.judge_addresses()?;
+        self.judge_views()
+    }
+
+    fn judge_addresses(&mut self) -> Result<()> {
         let changes = self.rig.holders.since(Some(self.struck));
         if !changes.is_empty() {
             return self.wrong(format!("addresses moved: {changes:?}"));
         }
-        self.judge_views()
+        Ok(())
     }
 
     fn judge_views(&mut self) -> Result<()> {
@@ -203,7 +232,11 @@ impl<'a> Trial<'a> {
         if worst.explains(self.rig.dead_after) {
             return Err(Unsure { what, worst }.into());
         }
-        bail!(what)
+        bail!(
+            "{what} (the machine: a thread woke {:?} late, a sync took {:?})",
+            worst.late,
+            worst.sync
+        )
     }
 
     /// The fault ends; waits until all is as before it.
@@ -261,6 +294,17 @@ impl<'a> Trial<'a> {
             let held = held_by_two[side as usize];
             if held > allowed && !self.worst.delays(self.rig.dead_after) {
                 bail!("{side}'s address was on both boxes for {held:?}; allowed are {allowed:?}");
+            }
+        }
+        if let Some([read, write]) = self.others_may_wait {
+            let late = self.worst.late * THREADS;
+            let waited = [read_pause_ms[1], write_wait_ms[1]].map(Duration::from_millis);
+            // A write waits for two syncs at most that were under way or are its own.
+            let allowed = [read + late, write + late + 2 * self.worst.sync];
+            if waited[0] > allowed[0] || waited[1] > allowed[1] {
+                bail!(
+                    "b's own clients waited {waited:?} for reads and writes; allowed are {allowed:?}"
+                );
             }
         }
         let healed = self.settled.zip(self.healed).map(|(settled, healed)| settled - healed);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 const NAP: Duration = Duration::from_millis(10);
-const SYNC_EVERY: Duration = Duration::from_millis(100);
+const SYNC_EVERY: Duration = Duration::from_millis(50);
 
 /// Watches for as long as it lives.
 pub struct Weather {
@@ -20,11 +20,13 @@ pub struct Weather {
     napping: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
+    began: Instant,
     stop: AtomicBool,
     late_us: AtomicU64,
     sync_us: AtomicU64,
+    /// Since when the sync of each disk is under way, after `began`; 0: it is not.
+    under_way_us: [AtomicU64; 2],
 }
 
 /// The worst since the last look.
@@ -42,17 +44,30 @@ impl Weather {
     /// # Errors
     /// When one takes no file.
     pub fn watch(disks: [PathBuf; 2]) -> Result<Weather> {
-        let shared = Arc::new(Shared::default());
-        for disk in disks {
-            let mut file = File::create(disk.join("weather"))?;
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            stop: AtomicBool::new(false),
+            late_us: AtomicU64::new(0),
+            sync_us: AtomicU64::new(0),
+            under_way_us: Default::default(),
+        });
+        for (which, disk) in disks.into_iter().enumerate() {
+            let path = disk.join("weather");
+            let mut file = Some(File::create(&path)?);
             let syncing = shared.clone();
             // Not waited for in the end: its disk may be frozen.
             thread::spawn(move || {
                 while !syncing.stop.load(Ordering::Relaxed) {
                     let begun = Instant::now();
-                    // A disk that refuses is the boxes' trouble, not the weather.
-                    let _ = file.write_all(b"weather").and_then(|()| file.sync_data());
+                    let under_way = &syncing.under_way_us[which];
+                    under_way.store(syncing.now_us(), Ordering::Relaxed);
+                    let written = file.as_mut().map_or(Ok(()), |file| {
+                        file.write_all(b"weather").and_then(|()| file.sync_data())
+                    });
+                    // A disk that refuses is the boxes' trouble, not the weather. Nor is it held on to.
+                    file = file.filter(|_| written.is_ok()).or_else(|| File::create(&path).ok());
                     note(&syncing.sync_us, begun.elapsed());
+                    under_way.store(0, Ordering::Relaxed);
                     thread::sleep(SYNC_EVERY);
                 }
             });
@@ -72,7 +87,22 @@ impl Weather {
     #[must_use]
     pub fn take(&self) -> Worst {
         let take = |worst: &AtomicU64| Duration::from_micros(worst.swap(0, Ordering::Relaxed));
-        Worst { late: take(&self.shared.late_us), sync: take(&self.shared.sync_us) }
+        let shared = &self.shared;
+        let mut worst = Worst { late: take(&shared.late_us), sync: take(&shared.sync_us) };
+        for under_way in &shared.under_way_us {
+            let since_us = under_way.load(Ordering::Relaxed);
+            if since_us > 0 {
+                let so_far = Duration::from_micros(shared.now_us().saturating_sub(since_us));
+                worst.sync = worst.sync.max(so_far);
+            }
+        }
+        worst
+    }
+}
+
+impl Shared {
+    fn now_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
     }
 }
 

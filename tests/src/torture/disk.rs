@@ -77,6 +77,23 @@ impl Disk {
         run(Command::new("fsfreeze").arg("--unfreeze").arg(&self.mounted))
     }
 
+    /// Leaves so many bytes free, until [`Disk::empty`].
+    pub fn fill(&self, left_bytes: u64) -> Result<()> {
+        let free_bytes = linux::host::room(&self.mounted)?.free_bytes;
+        let ballast = File::create(self.ballast())?;
+        let bytes = free_bytes.saturating_sub(left_bytes) as i64;
+        nix::fcntl::fallocate(&ballast, nix::fcntl::FallocateFlags::empty(), 0, bytes)?;
+        Ok(())
+    }
+
+    pub fn empty(&self) -> Result<()> {
+        Ok(fs::remove_file(self.ballast())?)
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.mounted.join("ballast")
+    }
+
     fn mount(&self) -> Result<()> {
         run(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.mounted))
     }

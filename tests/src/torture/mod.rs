@@ -36,6 +36,7 @@ mod stand;
 
 pub use broken::broken;
 pub use catchup::catch_up;
+pub use dice::Dice;
 pub use disk::Disk;
 pub use failover::{FailoverPlan, failover};
 pub use full::full;

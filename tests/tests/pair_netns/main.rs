@@ -93,6 +93,14 @@ mod quick {
 
 mod thorough {
     scenes! {
+        box_loses_power_and_its_clients_use_ipv6
+        listeners_are_dead
+        disk_is_nearly_full
+        disk_is_full
+        disk_fails
+        boxes_are_kept_apart_and_a_witness_answers
+        heartbeats_are_lost_and_the_owner_is_seen
+        both_ports_of_one_box_die_and_the_serial_cable_remains
         box_stands_still_for_5_s
         box_stands_still_for_30_s
         disk_stalls_for_5_s

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use control::Side::{A, B};
 use control::View;
 use rack::{Cable, Fault, WayName};
@@ -12,6 +12,10 @@ use crate::netns::trial::Trial;
 /// How long a fault that must move nothing is watched.
 const WATCH: Duration = Duration::from_secs(3);
 const WHILE: Duration = Duration::from_secs(1);
+/// UDP port.
+const HEARTBEATS: u16 = 7401;
+/// A pair that hears each other waits so long for its link.
+const NO_LINK: Duration = Duration::from_secs(5);
 /// Of an address that both boxes hold on purpose, or as long as nobody can know better.
 const AS_LONG_AS_IT_LASTS: Duration = Duration::from_secs(600);
 /// The peer takes the address of a box that says it is cut from the LAN; both hold it for a heartbeat or two.
@@ -53,6 +57,7 @@ fn goes_over_and_stays_both(trial: &mut Trial<'_>) -> Result<()> {
 
 /// No box can be reached: to move an address would help nobody.
 pub fn both_lan_cables_are_cut(trial: &mut Trial<'_>) -> Result<()> {
+    trial.others_may_wait = None;
     trial.fault(|rig| {
         rig.rack.cut(Cable::LanA)?;
         Ok(rig.rack.cut(Cable::LanB)?)
@@ -78,6 +83,7 @@ pub fn crossover_and_one_lan_cable_are_cut(trial: &mut Trial<'_>) -> Result<()> 
 }
 
 pub fn all_cables_are_cut(trial: &mut Trial<'_>) -> Result<()> {
+    trial.others_may_wait = None;
     trial.fault(|rig| Cable::ALL.into_iter().try_for_each(|cable| Ok(rig.rack.cut(cable)?)))?;
     trial.rig.a.wait_view(View::Alone)?;
     trial.rig.b.wait_view(View::Alone)?;
@@ -137,6 +143,58 @@ pub fn switch_keeps_the_boxes_apart_and_the_crossover_is_cut(trial: &mut Trial<'
     })?;
     trial.rig.a.wait_view(View::Alone)?;
     trial.rig.b.wait_view(View::Alone)?;
+    trial.lasts(WHILE);
+    trial.heals(|rig| rig.mend_network())
+}
+
+/// Likewise, but a third host that both reach tells each that the other one lives: no address moves.
+pub fn boxes_are_kept_apart_and_a_witness_answers(trial: &mut Trial<'_>) -> Result<()> {
+    trial.rig.start_witness()?;
+    trial.fault(|rig| {
+        rig.rack.keep_apart(true)?;
+        Ok(rig.rack.cut(Cable::Crossover)?)
+    })?;
+    trial.no_address_moves(WATCH)?;
+    trial.rig.a.wait_view(View::Alone)?;
+    trial.rig.b.wait_view(View::Alone)?;
+    trial.heals(|rig| {
+        rig.stop_witness();
+        rig.mend_network()
+    })
+}
+
+/// Somebody's filter on the LAN: the boxes see each other's announcements and hear no heartbeat. Each takes the other's
+/// address, is told that its owner greets at it, and lets it go.
+pub fn heartbeats_are_lost_and_the_owner_is_seen(trial: &mut Trial<'_>) -> Result<()> {
+    trial.may_be_held_by_two = [Duration::from_secs(3); 2];
+    trial.fault(|rig| {
+        rig.rack.set_fault(Cable::LanA, Fault::lost_udp(HEARTBEATS))?;
+        Ok(rig.rack.cut(Cable::Crossover)?)
+    })?;
+    trial.rig.a.wait_view(View::Alone)?;
+    trial.rig.b.wait_view(View::Alone)?;
+    trial.lasts(WHILE);
+    trial.holds(A, &[A])?;
+    trial.holds(B, &[B])?;
+    trial.heals(|rig| rig.mend_network())
+}
+
+/// Only the serial cable says that box a lives: its address moves, and the pair has no link any more.
+pub fn both_ports_of_one_box_die_and_the_serial_cable_remains(trial: &mut Trial<'_>) -> Result<()> {
+    trial.may_be_held_by_two[0] = TOLD;
+    // No link comes about: that is waited for.
+    trial.others_may_wait = trial.others_may_wait.map(|[read, write]| [read, write + NO_LINK]);
+    trial.rig.serial.set_plug(true);
+    trial.lasts(WHILE);
+    trial.fault(|rig| {
+        rig.set_plug(Cable::Crossover, false)?;
+        rig.set_plug(Cable::LanA, false)
+    })?;
+    trial.moves(A, B)?;
+    trial.holds(A, &[B])?;
+    trial.rig.b.wait_view(View::Alone)?;
+    let view = trial.rig.a.status()?.view;
+    ensure!(view != View::Alone, "box a heard b go alone, and is alone too");
     trial.lasts(WHILE);
     trial.heals(|rig| rig.mend_network())
 }

@@ -67,6 +67,8 @@ macro_rules! scenes {
 
 scenes![
     program::box_loses_power,
+    program::box_loses_power_and_its_clients_use_ipv6,
+    program::listeners_are_dead,
     program::maild_is_killed_while_its_ports_stay_up,
     program::maild_is_told_to_stop,
     program::box_stands_still_for_300_ms,
@@ -75,6 +77,9 @@ scenes![
     program::box_stands_still_for_30_s,
     disk::disk_stalls_for_5_s,
     disk::disk_stalls_for_ever,
+    disk::disk_is_nearly_full,
+    disk::disk_is_full,
+    disk::disk_fails,
     cables::crossover_is_cut,
     cables::crossover_plug_is_pulled,
     cables::lan_cable_of_one_box_is_cut,
@@ -88,6 +93,9 @@ scenes![
     cables::one_box_is_not_heard_though_it_hears,
     cables::switch_keeps_the_boxes_apart,
     cables::switch_keeps_the_boxes_apart_and_the_crossover_is_cut,
+    cables::boxes_are_kept_apart_and_a_witness_answers,
+    cables::heartbeats_are_lost_and_the_owner_is_seen,
+    cables::both_ports_of_one_box_die_and_the_serial_cable_remains,
     cables::gateway_is_gone,
     quality::crossover_loses_1_percent,
     quality::crossover_loses_10_percent,

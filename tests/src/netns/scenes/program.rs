@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use control::Side::{A, B};
 use control::View;
 
@@ -10,6 +10,8 @@ use crate::netns::trial::Trial;
 
 /// After the takeover the survivor serves alone for a while.
 const WHILE: Duration = Duration::from_secs(1);
+/// The peer is told, then takes the address.
+const HANDING_OVER: Duration = Duration::from_millis(300);
 /// A resumed box takes its addresses off its port within this time.
 const WAKING: Duration = Duration::from_millis(500);
 
@@ -20,6 +22,26 @@ pub fn box_loses_power(trial: &mut Trial<'_>) -> Result<()> {
     trial.rig.b.wait_view(View::Alone)?;
     trial.lasts(WHILE);
     trial.heals(|rig| rig.power_on(A))
+}
+
+/// The neighbours learn where the address is by an unsolicited advertisement.
+pub fn box_loses_power_and_its_clients_use_ipv6(trial: &mut Trial<'_>) -> Result<()> {
+    trial.greet_over_ipv6()?;
+    box_loses_power(trial)
+}
+
+/// It has no file descriptor left: the kernel takes connections, and nobody greets. The box finds that out as a client
+/// would, and hands over; both keep every message.
+pub fn listeners_are_dead(trial: &mut Trial<'_>) -> Result<()> {
+    trial.may_be_held_by_two[0] = HANDING_OVER;
+    trial.fault(|rig| rig.a.limit_files(true))?;
+    trial.moves(A, B)?;
+    trial.holds(A, &[B])?;
+    trial.lasts(WHILE);
+    let view = trial.rig.b.status()?.view;
+    let heals = trial.heals(|rig| rig.a.limit_files(false));
+    ensure!(view == View::Both, "box b is {view}, though box a writes");
+    heals
 }
 
 pub fn maild_is_killed_while_its_ports_stay_up(trial: &mut Trial<'_>) -> Result<()> {

@@ -27,6 +27,7 @@ pub fn boxes_start_90_s_apart(trial: &mut Trial<'_>) -> Result<()> {
 }
 
 fn start_apart(trial: &mut Trial<'_>, time: Duration) -> Result<()> {
+    trial.others_may_wait = None;
     trial.fault(|rig| {
         rig.cut_power(A)?;
         rig.cut_power(B)
