@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use record::{AccountId, MailboxId};
+use record::{AccountId, MailboxId, Vector};
 
 use crate::error::Error;
 use crate::keys;
@@ -110,6 +110,20 @@ pub(crate) fn has_unmeant_mail(tables: &dyn Tables, account: AccountId) -> Resul
         }
     }
     Ok(false)
+}
+
+/// Is the account removed for good: by a record that both boxes have applied (`both`), while all mail that
+/// could take the removal back is known here, and none does?
+pub(crate) fn is_spent(
+    tables: &dyn Tables,
+    account: AccountId,
+    both: &Vector,
+) -> Result<bool, Error> {
+    let row = account_row(tables, account)?;
+    let Some(removed) = row.removal() else { return Ok(false) };
+    let writer = removed.stamp.writer;
+    let held = |vector: &Vector| vector.get(&writer).copied().unwrap_or(0);
+    Ok(held(both) >= held(&removed.held) && !has_unmeant_mail(tables, account)?)
 }
 
 /// Every mailbox that was ever created for the account.

@@ -20,6 +20,7 @@ use crate::link::Link;
 use crate::upkeep::Agreed;
 use crate::upkeep::agree::Talk;
 use crate::upkeep::mender::Mender;
+use crate::upkeep::spent::Spent;
 use crate::work;
 
 pub enum Input {
@@ -147,6 +148,7 @@ pub struct Core<D: Disk> {
     /// The log is broken.
     failed: bool,
     pub(crate) talk: Talk,
+    pub(crate) spent: Spent,
     pub(crate) mender: Mender,
     pub(crate) out: VecDeque<Output>,
 }
@@ -268,6 +270,7 @@ impl<D: Disk> Core<D> {
             unapplied: VecDeque::new(),
             failed: false,
             talk: Talk::default(),
+            spent: Spent::default(),
             mender,
             out: VecDeque::new(),
         };
@@ -416,7 +419,7 @@ impl<D: Disk> Core<D> {
     }
 
     /// What the state leaves to do for a home is done here, if this box may.
-    fn work(&mut self, now: Instant) {
+    pub(crate) fn work(&mut self, now: Instant) {
         let in_view = matches!(self.replica.mode(), Mode::Alone | Mode::Both);
         if !in_view || self.applied < self.work_written {
             return;
@@ -424,12 +427,22 @@ impl<D: Disk> Core<D> {
         let before = self.log.end().0;
         self.place_again(now);
         let wishes = work::wishes(&self.index, &self.users, |rule| self.replica.is_broken(rule));
-        for wish in stored(wishes) {
+        let spent = self.spent_wishes();
+        for wish in stored(wishes).into_iter().chain(spent) {
             self.replica(now, replica::Input::Work { wish });
         }
         if self.log.end().0 > before {
             self.work_written = self.log.end().0;
         }
+    }
+
+    /// The mail of removed accounts, some of it.
+    fn spent_wishes(&mut self) -> Vec<Wish> {
+        if self.replica.is_broken(Sabotage::RemovalNotAgreed) {
+            let both = self.log.vector();
+            self.spent.agreed(&Agreed { both, from_end: 0 });
+        }
+        stored(self.spent.wishes(self.applied, &self.index, WORK_BATCH))
     }
 
     /// What was hidden because somebody's clients were past its UID gets a fresh one.
@@ -638,6 +651,10 @@ impl Applied for View<'_> {
     fn is_dead(&self, body: BodyRef) -> bool {
         let address = Address { writer: body.writer, index: body.index };
         matches!(stored(self.index.body_state(address)), BodyState::Dead { .. })
+    }
+
+    fn is_removed(&self, account: AccountId) -> bool {
+        stored(self.index.is_removed(account))
     }
 
     fn lane(&self, mailbox: MailboxId, side: Side) -> Option<Lane> {

@@ -4,16 +4,18 @@
 //! |---|---|
 //! | `agree` | which kills do both boxes know for good? What the two say to each other about it |
 //! | `dead` | is the record at an address dead, by such an agreement? Rewrites the segments worth it |
+//! | `spent` | mail of accounts that are removed for good is expunged |
 //! | `mender` | which records are damaged here, which of them the peer was asked for |
 //! | `thread` | the background thread of a running box: scrub, reclaim and mending, at idle pace |
 //!
-//! `agree` and `mender` are pure and live in [`crate::core::Core`]; `exchange` joins them to log and link. The
+//! `agree`, `spent` and `mender` live in [`crate::core::Core`]; `exchange` joins them to log and link. The
 //! simulator calls what the thread calls.
 
 pub(crate) mod agree;
 pub mod dead;
 pub(crate) mod exchange;
 pub(crate) mod mender;
+pub(crate) mod spent;
 pub(crate) mod thread;
 
 use std::time::Duration;

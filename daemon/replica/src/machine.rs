@@ -40,6 +40,8 @@ pub trait Applied {
     fn account_of(&self, mailbox: MailboxId) -> Option<AccountId>;
     /// Was every entry that had this body expunged? Its bytes may be gone, or about to go, at either box.
     fn is_dead(&self, body: BodyRef) -> bool;
+    /// Is the account removed? Its mail may be gone, or about to go, at either box.
+    fn is_removed(&self, account: AccountId) -> bool;
     /// What the side gave in the mailbox in its latest alone episode.
     fn lane(&self, mailbox: MailboxId, side: Side) -> Option<Lane>;
     /// Is all that the disk `lost` could know of the account below a floor?

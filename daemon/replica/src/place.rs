@@ -109,15 +109,18 @@ impl Replica {
     }
 
     /// A COPY or MOVE of a message that was expunged meanwhile: its bytes may be gone at either box, so it
-    /// gets no new entry. A wish that was carried out already, and is asked again, is not too late.
+    /// gets no new entry. Nor does anything in an account that was removed: that would take the removal back, and
+    /// the account's other mail may be gone. A wish that was carried out already, and is asked again, is not too late.
     ///
     /// Both who asks and who orders look, since only one of them may know: see `node::upkeep::agree`.
     fn is_too_late(&self, wish: &Wish, applied: &dyn Applied) -> bool {
         if self.is_broken(Sabotage::DeadBodyCopied) {
             return false;
         }
-        let gone =
-            |entry: &Entry| applied.is_dead(entry.body) && !self.is_placed(entry.entry, applied);
+        let removed = wish.account().is_some_and(|account| applied.is_removed(account));
+        let gone = |entry: &Entry| {
+            (removed || applied.is_dead(entry.body)) && !self.is_placed(entry.entry, applied)
+        };
         match wish {
             Wish::Place { entries, .. } => entries.iter().any(gone),
             Wish::Move { moves, .. } => moves.iter().any(|one| gone(&one.to)),

@@ -42,6 +42,8 @@ pub enum Sabotage {
     OldDiskUnnoticed,
     /// A message that was expunged, and may be reclaimed, is copied all the same.
     DeadBodyCopied,
+    /// Mail of a removed account is given up before the other box knows of the removal.
+    RemovalNotAgreed,
     /// The pair writes a new record format as soon as one box has blessed it.
     FormatTooSoon,
 }

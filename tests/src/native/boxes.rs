@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use control::{Side, View};
 use rack::client::Http;
 
@@ -75,6 +75,22 @@ impl Boxes {
             }
         })?;
         Ok(Account { address, password })
+    }
+
+    /// Removes an account through the panel of box a.
+    ///
+    /// # Errors
+    /// What the panel refuses.
+    pub fn remove_account(&self, account: &Account) -> Result<()> {
+        let panel = Http::new(self.a.port(443), "admin", ADMIN_PASSWORD, PANEL_LIMIT);
+        let list = panel.get("/api/accounts")?;
+        let list: serde_json::Value = serde_json::from_slice(&list.body)?;
+        let accounts = list.as_array().into_iter().flatten();
+        let found = accounts.into_iter().find(|one| one["address"] == account.address.as_str());
+        let id = found.and_then(|one| one["id"].as_str()).context("no such account")?;
+        let reply = panel.delete(&format!("/api/accounts/{id}"))?;
+        ensure!(reply.status < 300, "{} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        Ok(())
     }
 
     /// Waits until both boxes say that they are in the view `both`.

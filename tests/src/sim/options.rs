@@ -72,13 +72,16 @@ impl Break {
         Break::ReclaimAlone,
         Break::Rule(Sabotage::DeadBodyCopied),
         Break::Rule(Sabotage::FormatTooSoon),
+        Break::Rule(Sabotage::RemovalNotAgreed),
     ];
 
     /// The promise whose checker is meant to catch it.
     #[must_use]
     pub fn promise(self) -> &'static str {
         match self {
-            Break::Rule(Sabotage::CommitWithoutPeer | Sabotage::DeadBodyCopied)
+            Break::Rule(
+                Sabotage::CommitWithoutPeer | Sabotage::DeadBodyCopied | Sabotage::RemovalNotAgreed,
+            )
             | Break::BodyMixedUp
             | Break::FailedSyncCounts
             | Break::ReclaimAlone => "P1",

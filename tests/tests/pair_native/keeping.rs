@@ -3,10 +3,11 @@
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use control::View;
-use tests::native::{Ledger, Load, Maild};
+use tests::native::{Boxes, Ledger, Load, Maild};
 
 use crate::faults::{Inbox, one_at_a_time};
 use crate::with_pair;
@@ -141,6 +142,72 @@ fn what_rots_on_one_disk_comes_from_the_other() {
         pair.b.wait_view(View::Alone)?;
         ledger.check(&pair.b, accounts)
     });
+}
+
+/// An account with much mail is removed: its room is given back at both boxes, and nothing else goes.
+#[test]
+#[ignore = "two processes and a minute: tests/run native"]
+fn the_mail_of_a_removed_account_is_given_back() {
+    let _turn = one_at_a_time();
+    with_pair("removed", ACCOUNTS, |pair, accounts| {
+        let boxes: &mut Boxes = pair;
+        for one in [&mut boxes.a, &mut boxes.b] {
+            one.stop()?;
+            one.set_options(&["--reclaim-interval-s", "1"]);
+            one.start()?;
+        }
+        pair.wait_both()?;
+        let load = Load::start(&pair.a, &accounts[1..], SENDERS);
+        load.wait_more(PHASE)?;
+        let mut ledger = load.stop();
+        for number in 0..LARGE_MESSAGES {
+            crate::deliver(&pair.a, &accounts[0], &large(number))?;
+        }
+        pair.wait_equal()?;
+        let sent = LARGE_MESSAGES * LARGE_BYTES;
+        let before = pair.a.status()?.log.end;
+        let begun = Instant::now();
+        pair.remove_account(&accounts[0])?;
+        let boxes: &mut Boxes = pair;
+        for one in [&mut boxes.a, &mut boxes.b] {
+            // A sealed segment is given back at once; the newest, of 64 MiB, is not sealed yet.
+            let given_back =
+                |status: &control::Status| status.upkeep.reclaimed_bytes >= sent - SEGMENT_BYTES;
+            let status = one.wait("the room of the removed account", given_back)?;
+            println!(
+                "box {}: {} of {} MB given back within {:.0} s, {} records written for it",
+                status.side,
+                status.upkeep.reclaimed_bytes / 1_000_000,
+                sent / 1_000_000,
+                begun.elapsed().as_secs_f64(),
+                status.log.end - before
+            );
+        }
+        pair.wait_equal()?;
+        ledger.check(&pair.a, &accounts[1..])?;
+        ledger.check(&pair.b, &accounts[1..])
+    });
+}
+
+const LARGE_MESSAGES: u64 = 200;
+/// Of text that does not compress to much less than it is.
+const LARGE_BYTES: u64 = 1_000_000;
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+fn large(number: u64) -> Vec<u8> {
+    let mut message = format!("Subject: large {number}\r\n\r\n").into_bytes();
+    let mut state = number;
+    while message.len() < LARGE_BYTES as usize {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // 8-bit text, but no line end.
+        message.extend(state.to_be_bytes()[..4].iter().map(|byte| byte | 0x40));
+        if message.len() % 400 < 4 {
+            message.extend(b"\r\n");
+        }
+    }
+    message.extend(b"\r\n");
+    message
 }
 
 /// Changes one bit in every fifth record of the older half of the log. Gives how many.

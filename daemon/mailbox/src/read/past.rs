@@ -40,6 +40,14 @@ impl Index {
         self.read(|tables| Ok(account_row(tables, account)?.burnt.contains(&lost)))
     }
 
+    /// Is the account removed, as far as is known here?
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn is_removed(&self, account: AccountId) -> Result<bool, Error> {
+        self.read(|tables| Ok(account_row(tables, account)?.removal().is_some()))
+    }
+
     /// Every writer of whom a record is applied.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use record::{AccountId, Entry, EntryId, MailboxId};
+use record::{AccountId, Entry, EntryId, MailboxId, Vector};
 
 use super::messages::entry_row;
 use super::{Join, Stale};
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::index::Index;
 use crate::keys;
 use crate::naming::{self, account_row, box_row};
-use crate::rows::{EntryRow, key_part};
+use crate::rows::{AccountRow, EntryRow, decode, key_part};
 use crate::tables::{Order, Table, Tables};
 
 impl Index {
@@ -101,6 +101,44 @@ impl Index {
         })
     }
 
+    /// Accounts that are removed for good, with mail that nobody can see any more. `both`: the two boxes have
+    /// applied this much, and everything that was written before they both had is applied here.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn spent_accounts(&self, both: &Vector) -> Result<Vec<AccountId>, Error> {
+        self.read(|tables| {
+            let mut spent = Vec::new();
+            tables.under(Table::Accounts, &[], &mut |key, bytes| {
+                let row: AccountRow = decode(Table::Accounts, bytes)?;
+                let account = AccountId(key_part(Table::Accounts, keys::last_id(key))?);
+                spent.extend(row.removal().map(|_| account));
+                Ok(ControlFlow::Continue(()))
+            })?;
+            let mut left = Vec::new();
+            for account in spent {
+                if !spent_entries(tables, account, both, 1)?.is_empty() {
+                    left.push(account);
+                }
+            }
+            Ok(left)
+        })
+    }
+
+    /// Up to `limit` living entries of an account that is removed for good, by mailbox; none when it
+    /// is not.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn spent_entries(
+        &self,
+        account: AccountId,
+        both: &Vector,
+        limit: usize,
+    ) -> Result<Vec<(MailboxId, Vec<EntryId>)>, Error> {
+        self.read(|tables| spent_entries(tables, account, both, limit))
+    }
+
     /// Removed accounts with mail that the remover did not hold: they are to be created once more, with
     /// the same fields (`Users::removed`), which takes the removal back.
     ///
@@ -131,6 +169,27 @@ fn stale(tables: &dyn Tables, entries: Vec<(MailboxId, EntryId)>) -> Result<Opti
         }
     }
     Ok(None)
+}
+
+fn spent_entries(
+    tables: &dyn Tables,
+    account: AccountId,
+    both: &Vector,
+    limit: usize,
+) -> Result<Vec<(MailboxId, Vec<EntryId>)>, Error> {
+    let mut spent = Vec::new();
+    if !naming::is_spent(tables, account, both)? {
+        return Ok(spent);
+    }
+    let mut left = limit;
+    for mailbox in naming::boxes_of(tables, account)? {
+        let entries = living(tables, mailbox, left)?;
+        left -= entries.len();
+        if !entries.is_empty() {
+            spent.push((mailbox, entries));
+        }
+    }
+    Ok(spent)
 }
 
 /// What an entry became, at last and on the way: each before that from which it came.
@@ -166,16 +225,7 @@ fn moves(
     to: MailboxId,
     limit: usize,
 ) -> Result<Vec<(EntryId, Entry)>, Error> {
-    let mut ids = Vec::new();
-    for table in [Table::Hidden, Table::Rows] {
-        tables.under(table, &keys::mailbox(from), &mut |key, _| {
-            if ids.len() >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            ids.push(key_part(table, keys::split_row(key))?.1);
-            Ok(ControlFlow::Continue(()))
-        })?;
-    }
+    let ids = living(tables, from, limit)?;
     let mut moves = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(row) = entry_row(tables, id)? else { continue };
@@ -191,6 +241,21 @@ fn moves(
         moves.push((id, Entry { entry, mailbox: to, ..place.entry }));
     }
     Ok(moves)
+}
+
+/// Up to `limit` living entries of a mailbox, hidden ones first.
+fn living(tables: &dyn Tables, mailbox: MailboxId, limit: usize) -> Result<Vec<EntryId>, Error> {
+    let mut ids = Vec::new();
+    for table in [Table::Hidden, Table::Rows] {
+        tables.under(table, &keys::mailbox(mailbox), &mut |key, _| {
+            if ids.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            ids.push(key_part(table, keys::split_row(key))?.1);
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(ids)
 }
 
 /// Visits the rows of a table whose key begins with a mailbox and ends with an entry, but for mailboxes

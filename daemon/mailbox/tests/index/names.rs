@@ -409,3 +409,28 @@ fn index_of(ops: &[Op]) -> Index {
     history::apply(&index, &writing.log, &mut Random(1));
     index
 }
+
+/// The mail of a removed account may go when both boxes have applied the removal and nothing takes it back.
+#[test]
+fn a_removal_is_for_good_when_both_boxes_know_it() {
+    let mut a = Writing::new(Side::A, 1);
+    let mut b = Writing::new(Side::B, 1);
+    for op in [create(1, "INBOX"), create(2, "Work"), place(1), place(2)] {
+        a.write(op);
+    }
+    b.take(&a, usize::MAX);
+    let before = a.held();
+    a.write(Op::RemoveAccount { account: ACCOUNT });
+    let after = a.held();
+    let index = Index::memory();
+    history::apply(&index, &a.log, &mut Random(1));
+    assert!(index.spent_accounts(&before).unwrap().is_empty(), "the other box may not know");
+    assert_eq!(index.spent_accounts(&after).unwrap(), [ACCOUNT]);
+    let all = [(MailboxId(1), vec![EntryId(101)]), (MailboxId(2), vec![EntryId(102)])];
+    assert_eq!(index.spent_entries(ACCOUNT, &after, 9).unwrap(), all);
+    assert_eq!(index.spent_entries(ACCOUNT, &after, 1).unwrap(), all[..1]);
+    b.write(Op::Place { entry: history::entry(50, 1, &[]), uid: Uid(90), modseq: ModSeq(90) });
+    a.take(&b, usize::MAX);
+    history::apply(&index, &a.log[index.applied() as usize..], &mut Random(1));
+    assert!(index.spent_accounts(&after).unwrap().is_empty(), "mail came across the removal");
+}

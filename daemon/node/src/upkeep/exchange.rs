@@ -93,7 +93,9 @@ impl<D: Disk> Core<D> {
     pub(crate) fn keep(&mut self, now: Instant) {
         let end = self.log.end().0;
         if let Some(agreed) = self.talk.agreed(self.applied, &self.answers, end) {
+            self.spent.agreed(&agreed);
             self.out.push_back(Output::Agreed(agreed));
+            self.work(now);
         }
         let Some(link) = &mut self.link else { return };
         if let Some(answer) = self.talk.answer(self.applied, &self.answers) {

@@ -43,6 +43,11 @@ impl Http {
         self.ask("POST", path, Some(json))
     }
 
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Result<Reply> {
+        self.ask("DELETE", path, None)
+    }
+
     fn ask(&self, method: &str, path: &str, json: Option<&str>) -> Result<Reply> {
         let mut stream = Stream::tls("HTTP", self.address, self.limit)?;
         let mut request = format!(

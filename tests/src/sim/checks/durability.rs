@@ -38,7 +38,10 @@ pub fn check(
     broken.extend(found.doubled(world, facts, side));
     for (entry, (placed, _)) in &world.clients.placed {
         let is_there = found.entries.get(entry) == Some(&placed.number);
-        if is_there || world.clients.asked_removed.contains(&placed.account) {
+        // An account that mail took back after its removal has all of its mail.
+        let account = core.users().account(placed.account).map_err(|e| e.to_string())?;
+        let may_be_removed = world.clients.asked_removed.contains(&placed.account);
+        if is_there || (may_be_removed && account.is_none()) {
             continue;
         }
         let known = core.index().entry(*entry).map_err(|e| e.to_string())?;
