@@ -46,7 +46,7 @@ pub enum Break {
 }
 
 impl Break {
-    pub const ALL: [Break; 25] = [
+    pub const ALL: &'static [Break] = &[
         Break::Rule(Sabotage::CommitWithoutPeer),
         Break::BodyMixedUp,
         Break::FailedSyncCounts,
