@@ -10,6 +10,7 @@
 //! | what clients wish, and which side orders it | `wish.rs` |
 //! | UIDs, MODSEQs, lanes | `lanes.rs` |
 //! | this side's own views: which episode goes on | `episode.rs` |
+//! | how long a join waits, when episodes come fast | `pace.rs` |
 //! | wishes become records | `place.rs` |
 //! | hello, caught up, ready, both, alone | `session.rs` |
 //! | which record format the pair writes | `formats.rs` |
@@ -29,6 +30,7 @@ mod lanes;
 pub mod limits;
 mod machine;
 mod message;
+mod pace;
 mod place;
 mod sabotage;
 mod session;

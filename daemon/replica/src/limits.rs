@@ -1,5 +1,7 @@
 //! Every limit of the replication rules.
 
+use std::time::Duration;
+
 use record::limits::LANE_BLOCK;
 
 /// A lane begins at least this many blocks above everything known.
@@ -39,3 +41,17 @@ pub const JOIN_TAIL_BYTES: u64 = 1024 * 1024;
 
 /// Wishes of this box's clients that may wait for an order at the same time.
 pub const WISHES_MAX: usize = 16_384;
+
+/// So many episodes that burnt UIDs are no reason to wait with a join.
+pub const JOINS_AT_ONCE: u32 = 8;
+
+/// After one more a session must last this long before a box leaves its lanes for a join; after each further one
+/// twice as long.
+pub const JOIN_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// Longer than this no join waits. So a mailbox burns three blocks in this time at most, whatever the link does:
+/// 2³² UIDs last for a year and more.
+pub const JOIN_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// When no session breaks for so long, one of the episodes is forgotten.
+pub const CALM: Duration = Duration::from_secs(60 * 60);

@@ -12,6 +12,7 @@ use record::{
 use crate::episode::Episodes;
 use crate::lanes::Lane;
 use crate::message::{Hello, Message};
+use crate::pace::Pace;
 use crate::sabotage::Sabotage;
 use crate::session::Session;
 use crate::wish::Wish;
@@ -194,6 +195,7 @@ pub struct Replica {
     pub(crate) episodes: Episodes,
     /// The alone episode that this box is in, by the number of its view.
     pub(crate) episode: Option<u64>,
+    pub(crate) pace: Pace,
     /// Behind the last record that was written as `alone`: the peer gets nothing that a power cut could
     /// take back from this disk, or a lane would go on with numbers that the peer knows.
     alone_end: u64,
@@ -287,6 +289,7 @@ impl Replica {
             session: None,
             episodes: Episodes::new(me, recovered.views),
             episode: None,
+            pace: Pace::default(),
             alone_end: 0,
             lane_records: Vector::new(),
             holds: VecDeque::new(),
@@ -348,12 +351,14 @@ impl Replica {
             // Which of them open lanes nobody remembers.
             let own = self.held.iter().filter(|(writer, _)| writer.side == self.me.side);
             self.lane_records = own.map(|(writer, count)| (*writer, *count)).collect();
+            self.pace.lane_opened();
         }
         self.episodes.start();
         self.append(Op::Start);
     }
 
-    pub fn handle(&mut self, _now: Instant, input: Input, applied: &dyn Applied) {
+    pub fn handle(&mut self, now: Instant, input: Input, applied: &dyn Applied) {
+        self.pace.tick(now);
         let repeated = matches!(input, Input::Submit { .. } | Input::Message(Message::Done { .. }));
         match input {
             Input::Submit { request, wish } => self.submit(request, wish, applied),
@@ -376,7 +381,10 @@ impl Replica {
             Input::Overtaken { account, entries } => self.place_again(account, entries, applied),
             Input::Work { wish } => self.work(wish, applied),
             Input::Bless { format } => self.bless(format),
-            Input::WallClock { unix_ms } => self.unix_ms = unix_ms,
+            Input::WallClock { unix_ms } => {
+                self.unix_ms = unix_ms;
+                self.join_step(applied);
+            }
         }
         if self.advance() || repeated {
             self.answer();
@@ -387,10 +395,11 @@ impl Replica {
         self.out.pop_front()
     }
 
-    /// The machine waits for nothing but inputs: `failover` owns every timeout.
+    /// When a join that waits may go on: any input at that time or later will do. For nothing else this
+    /// machine waits; `failover` owns every other timeout.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        self.join_due().filter(|_| self.is_paced())
     }
 
     #[must_use]
@@ -451,9 +460,13 @@ impl Replica {
     }
 
     /// The peer may get records below this position; those from here on wait for this box's own sync,
-    /// because they were written as `alone`, or burn UIDs.
+    /// because they were written as `alone`, or burn UIDs. None, while a link that comes and goes has not
+    /// lasted long enough for two boxes that are both alone.
     #[must_use]
     pub fn stream_limit(&self) -> u64 {
+        if self.is_paced() && self.session.as_ref().is_some_and(Session::peer_is_alone) {
+            return 0;
+        }
         let held = self.holds.iter().map(|hold| hold.from).min().unwrap_or(self.end);
         let own = self.synced < self.alone_end && !self.is_broken(Sabotage::LaneNotHeld);
         if own { held.min(self.synced) } else { held }
@@ -471,6 +484,7 @@ impl Replica {
             synced: self.synced_vector.clone(),
             blank: self.blank,
             disk: self.disk,
+            alone: self.mode == Mode::Alone,
         }
     }
 

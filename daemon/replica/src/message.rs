@@ -23,6 +23,8 @@ pub struct Hello {
     pub blank: bool,
     /// The id of its log: a new one for each disk.
     pub disk: u128,
+    /// It serves alone, and has lanes of its own.
+    pub alone: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -364,6 +364,9 @@ impl Replica {
         let lane = self.lane(mailbox, applied);
         let given = next_uid(top, lane.map(|lane| (self.me.side, lane.uid)));
         self.entered(given, lane.is_some_and(|lane| lane.uid == 0));
+        if given.entered {
+            self.pace.lane_opened();
+        }
         if let Some(first) = lane.map(|lane| lane.first_uid).filter(|first| *first > 0) {
             let lead = given.number.saturating_sub(u64::from(first)) / u64::from(LANE_BLOCK);
             if given.entered && lead > u64::from(LANE_LEAD_BLOCKS - FIRST_LANE_BLOCKS) {

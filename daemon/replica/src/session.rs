@@ -7,10 +7,13 @@
 //! | any | hello of a program that cannot read this log | ends the session, and stays in its view |
 //! | any | hello of a blank or older disk | floors, on this disk before the peer gets anything |
 //! | never joined | hello of a disk that has joined | it may not serve alone any more; out of `alone` |
+//! | alone | "caught up" | waits until the session has lasted, when episodes come fast (`pace.rs`) |
 //! | any | "caught up", tail small, the peer's disk has this side's lanes | places nothing more; says so in the log; syncs; "ready" |
 //! | any | "ready" | syncs; with its own "ready" sent it is in `both` |
 //! | both | session lost | waits; commits nothing |
 //! | alone, "ready" sent | session lost | a new episode: new lanes |
+
+use std::time::Instant;
 
 use record::{AccountId, Formats, Op, check, decode_head};
 
@@ -35,12 +38,20 @@ pub(crate) struct Session {
     ready_sent: Step,
     peer_ready: Step,
     pub backlog_bytes: u64,
+    /// The peer served alone when it came up.
+    peer_alone: bool,
+    /// A box that is alone does not leave its lanes before.
+    join_due: Option<Instant>,
 }
 
 impl Session {
     /// From "caught up" on a box that was alone places nothing.
     pub fn stopped_placing(&self) -> bool {
         self.ready_sent != Step::No
+    }
+
+    pub fn peer_is_alone(&self) -> bool {
+        self.peer_alone
     }
 }
 
@@ -64,12 +75,20 @@ impl Replica {
             peer_ready: Step::No,
             // Until the link has counted: nobody stops placing on a guess.
             backlog_bytes: u64::MAX,
+            peer_alone: peer.alone,
+            join_due: self.pace.session_up(),
         });
+        if self.is_paced() {
+            tracing::warn!(
+                "the link comes and goes: it must last for a while before the boxes join"
+            );
+        }
         self.out.push_back(Output::Send(Message::CaughtUp));
     }
 
     pub(crate) fn session_down(&mut self, applied: &dyn Applied) {
         let Some(session) = self.session.take() else { return };
+        self.pace.session_broke();
         self.peer_synced.clear();
         self.early_requests.clear();
         for pending in self.pending.values_mut() {
@@ -283,7 +302,19 @@ impl Replica {
         let has = |writer| self.peer_synced.get(writer).copied().unwrap_or(0);
         let knows_lanes = self.lane_records.iter().all(|(writer, count)| has(writer) >= *count);
         let may_leave = knows_lanes || self.is_broken(Sabotage::LaneLeadUnbounded);
-        session.ready_sent == Step::No && session.peer_caught_up && tail_is_small && may_leave
+        let has_come = session.ready_sent == Step::No && session.peer_caught_up;
+        has_come && tail_is_small && may_leave && !self.is_paced()
+    }
+
+    /// When this box, alone, may leave its lanes for the join that is under way.
+    pub(crate) fn join_due(&self) -> Option<Instant> {
+        let session = self.session.as_ref().filter(|session| !session.stopped_placing())?;
+        session.join_due.filter(|_| self.mode == Mode::Alone)
+    }
+
+    /// Must the session last longer before?
+    pub(crate) fn is_paced(&self) -> bool {
+        self.join_due().is_some_and(|due| self.pace.now().is_none_or(|now| now < due))
     }
 
     pub(crate) fn go_alone(&mut self, forced: bool, applied: &dyn Applied) {

@@ -80,6 +80,8 @@ pub struct Counts {
     pub takeovers: u64,
     pub joins: u64,
     pub late_messages: u64,
+    /// Joins that waited at the end, because episodes had come fast.
+    pub waits: u64,
     /// Damaged records that were mended.
     pub mended: u64,
     /// Segments that were rewritten without their dead records.
@@ -125,6 +127,7 @@ impl std::ops::AddAssign for Counts {
         self.takeovers += other.takeovers;
         self.joins += other.joins;
         self.late_messages += other.late_messages;
+        self.waits += other.waits;
         self.mended += other.mended;
         self.reclaimed += other.reclaimed;
         self.refused += other.refused;
@@ -152,8 +155,8 @@ impl std::fmt::Display for Counts {
         )?;
         writeln!(
             f,
-            "{} joins, {} takeovers, {} messages of sessions long over",
-            self.joins, self.takeovers, self.late_messages
+            "{} joins, {} of them late, {} takeovers, {} messages of sessions long over",
+            self.joins, self.waits, self.takeovers, self.late_messages
         )?;
         writeln!(
             f,

@@ -76,6 +76,10 @@ impl World {
     }
 
     pub(super) fn disk_lies(&mut self, side: Side) -> Step {
+        // Of two disks that lie, nobody has what was acknowledged.
+        if !self.is_sound(side.other()) {
+            return Ok(());
+        }
         let answers = self.clients.answers;
         let one = self.side_box(side);
         let begins = one.mode() == Some(Mode::Both)

@@ -2,6 +2,7 @@
 
 use record::Side;
 use replica::Mode;
+use replica::limits::JOINS_AT_ONCE;
 
 use journal::SimOp;
 use node::core::Input;
@@ -33,6 +34,8 @@ const SECOND_MS: i64 = 1000;
 const HOUR_MS: i64 = 3600 * SECOND_MS;
 /// Steps that a pause and a full disk last at most.
 const SPELL_STEPS_MAX: usize = 80;
+/// In so many of a thousand cases a link comes and goes very often.
+const OFTEN_PERMILLE: u64 = 100;
 
 impl World {
     pub(super) fn fault(&mut self) -> Step {
@@ -230,7 +233,10 @@ impl World {
 
     /// The peer reads everything and syncs nothing, then the cable is cut, and this side goes on alone.
     fn flapping(&mut self, side: Side) -> Step {
-        for _ in 0..2 + self.random.below(4) {
+        // Many in a row make joins wait, and that only works for boxes that go on all the while.
+        let often = self.random.permille(OFTEN_PERMILLE);
+        let times = if often { 2 * JOINS_AT_ONCE as usize } else { 2 + self.random.below(4) };
+        for _ in 0..times {
             let failing = self.boxes.iter().any(|one| one.failing);
             if failing || !self.both_could_join() || !self.boxes[at(side)].may_go_alone() {
                 break;
@@ -248,12 +254,17 @@ impl World {
             self.tell(|| "the cable is cut just before the boxes have joined".into());
             self.cable.cut(&mut self.random);
             self.lose_session(side)?;
-            if self.boxes[at(side)].may_go_alone() {
-                self.give(side, Input::GoAlone { forced: false })?;
+            for alone in Side::BOTH {
+                let too = alone == side || self.random.permille(300);
+                if too && self.boxes[at(alone)].may_go_alone() {
+                    self.lose_session(alone)?;
+                    self.give(alone, Input::GoAlone { forced: false })?;
+                    Clients::deliver(self, alone)?;
+                    self.sync(alone)?;
+                    self.hear_of_syncs(alone)?;
+                    self.apply(alone, u64::MAX)?;
+                }
             }
-            Clients::deliver(self, side)?;
-            self.sync(side)?;
-            self.apply(side, u64::MAX)?;
             self.cable.mend();
         }
         // What if that disk were lost now?

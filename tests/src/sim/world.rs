@@ -28,6 +28,9 @@ const STEP_MS_MAX: usize = 100;
 const START_PERMILLE: u64 = 40;
 /// In so many of a thousand cases the core hears of a sync later.
 const LATE_PERMILLE: u64 = 200;
+/// In so many of a thousand steps some time passes first.
+const IDLE_PERMILLE: u64 = 5;
+const IDLE_MINUTES_MAX: usize = 200;
 /// Records applied in one go, when it is not all of them.
 const BATCH_RECORDS_MAX: usize = 30;
 /// Messages read in one go at most.
@@ -48,6 +51,8 @@ pub struct World {
     pub step: u64,
     start: Instant,
     unix_ms: u64,
+    /// Time in which nothing happened; not counted as simulated.
+    idle: Duration,
 }
 
 /// The place of a side in every array here.
@@ -81,6 +86,7 @@ impl World {
             step: 0,
             start: Instant::now(),
             unix_ms: 1_800_000_000_000,
+            idle: Duration::ZERO,
         }
     }
 
@@ -129,7 +135,29 @@ impl World {
     }
 
     pub fn now(&self) -> Instant {
-        self.start + Duration::from_millis(self.counts.virtual_ms)
+        self.start + Duration::from_millis(self.counts.virtual_ms) + self.idle
+    }
+
+    /// Nothing happens for so long.
+    fn idle(&mut self, time: Duration) {
+        self.idle += time;
+        self.unix_ms += time.as_millis() as u64;
+    }
+
+    /// A box that waits for its time gets it.
+    fn wait_for_deadlines(&mut self) -> Step {
+        let deadlines =
+            self.boxes.iter().filter_map(|one| one.core.as_ref()?.replica_state().deadline());
+        let Some(latest) = deadlines.max() else { return Ok(()) };
+        let time = latest.saturating_duration_since(self.now());
+        self.counts.waits += 1;
+        self.tell(|| format!("{} s pass", time.as_secs()));
+        self.idle(time);
+        for side in Side::BOTH {
+            let unix_ms = self.clock(side);
+            self.give(side, Input::WallClock { unix_ms })?;
+        }
+        Ok(())
     }
 
     pub fn side_box(&mut self, side: Side) -> &mut SimBox {
@@ -226,6 +254,11 @@ impl World {
         self.end_what_ends()?;
         if self.random.permille(self.weather.fault_permille) {
             return self.fault();
+        }
+        if self.random.permille(IDLE_PERMILLE) {
+            let minutes = self.random.below(IDLE_MINUTES_MAX) as u64;
+            self.tell(|| format!("{minutes} minutes pass"));
+            self.idle(Duration::from_secs(60 * minutes));
         }
         let side = if self.random.permille(500) { Side::A } else { Side::B };
         if !self.boxes[at(side)].is_up() {
@@ -488,6 +521,7 @@ impl World {
         let mut rounds = 0;
         while rounds < HEAL_ROUNDS && !self.is_quiet() {
             self.settle(1)?;
+            self.wait_for_deadlines()?;
             rounds += 1;
         }
         self.scrub_all()?;
