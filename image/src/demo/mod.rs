@@ -1,7 +1,8 @@
 //! The pair under QEMU: `twinpost demo`.
 //!
 //! Without `--check` it is for a person: it says where everything is and obeys a prompt. With
-//! `--check` it needs nobody: it sends mail, kills each box in turn, and counts what came through.
+//! `--check` it needs nobody: it sends mail, kills each box in turn, and counts what came through;
+//! with `--takeovers` likewise, and measures how long clients wait.
 //! Start reading at [`run`], then [`pair`] for the boxes and [`check`](mod@check) for the trial.
 
 mod check;
@@ -13,6 +14,7 @@ mod pair;
 mod panel;
 mod prompt;
 mod secrets;
+mod takeovers;
 
 use std::path::PathBuf;
 
@@ -33,8 +35,11 @@ pub struct DemoArgs {
     /// suite)
     #[arg(long, value_name = "DIR", requires = "check")]
     mail: Option<PathBuf>,
-    /// With --check: where to write what was measured
-    #[arg(long, value_name = "FILE", requires = "check")]
+    /// Cut the power of each box by turns, so many times, and measure how long clients wait; needs no person
+    #[arg(long, value_name = "N", conflicts_with = "check")]
+    takeovers: Option<usize>,
+    /// With --check or --takeovers: where to write what was measured
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// An image that `twinpost build` has made, instead of building one
     #[arg(long, value_name = "FILE")]
@@ -93,6 +98,15 @@ pub fn run(args: DemoArgs) -> Result<()> {
     let mut pair = Pair::prepare(&image, &settings)?;
     let folder = pair.rack().folder().to_owned();
     interrupt::watch((!args.keep).then_some(folder))?;
+    if let Some(count) = args.takeovers {
+        let outcome = takeovers::run(&mut pair, count)?;
+        if let Some(file) = &args.json {
+            std::fs::write(file, serde_json::to_string_pretty(&outcome)? + "\n")
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        print!("{outcome}");
+        return Ok(());
+    }
     match messages {
         None => prompt::run(&mut pair),
         Some(messages) => {

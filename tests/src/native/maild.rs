@@ -19,9 +19,6 @@ use super::slot::Slot;
 use super::until;
 use crate::netns::Room;
 
-/// See [`Maild::limit_files`].
-const FEW_FILES: u32 = 10;
-const MANY_FILES: u32 = 1024;
 /// For one answer on the local socket. A digest reads all of both stores.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -259,18 +256,6 @@ impl Maild {
     /// When it does not run.
     pub fn resume(&self) -> Result<()> {
         self.signal(Signal::SIGCONT)
-    }
-
-    /// Whether the process may open no more files and connections than a handful, fewer than it has.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub fn limit_files(&self, on: bool) -> Result<()> {
-        let child = self.child.as_ref().context("nothing to limit")?;
-        let soft = if on { FEW_FILES } else { MANY_FILES };
-        let mut command = Command::new("prlimit");
-        command.arg("--pid").arg(child.id().to_string()).arg(format!("--nofile={soft}:"));
-        succeed(&mut command)
     }
 
     /// # Errors

@@ -272,7 +272,6 @@ impl Rig {
         for side in [Side::A, Side::B] {
             if self.get(side).is_running() {
                 self.get(side).resume()?;
-                self.get(side).limit_files(false)?;
             }
             if self.get_mut(side).ended()?.is_some() {
                 self.get_mut(side).kill()?;

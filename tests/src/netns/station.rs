@@ -1,9 +1,10 @@
 //! One box: its network, its two ports, and what PID 1 does for maild on a real box.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use control::site::{self, Crossover, Lan};
 use control::{Side, Site};
 use linux::net::{Address, Netlink, Tap, Use};
@@ -97,6 +98,15 @@ impl Station {
             }
             Ok(())
         })
+    }
+
+    /// Ends the socket that takes this port's connections, under the hands of its program.
+    pub fn kill_listener(&self, port: u16) -> Result<()> {
+        let mut command = Command::new("ss");
+        command.args(["--kill", "--tcp", "state", "listening"]).arg(format!("sport = :{port}"));
+        let output = self.room.run(move || command.output())?;
+        ensure!(output.status.success(), "ss: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 
     /// Pulls the plug of a port out, or puts it in.

@@ -94,7 +94,7 @@ mod quick {
 mod thorough {
     scenes! {
         box_loses_power_and_its_clients_use_ipv6
-        listeners_are_dead
+        listener_is_dead
         disk_is_nearly_full
         disk_is_full
         disk_fails

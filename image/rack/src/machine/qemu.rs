@@ -41,6 +41,16 @@ pub struct Firmware {
     pub variables: PathBuf,
 }
 
+impl std::fmt::Display for Qemu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let how = match self.acceleration {
+            Acceleration::Kvm => "KVM",
+            Acceleration::Tcg => "TCG",
+        };
+        write!(f, "QEMU {}.{}, {how}", self.version.0, self.version.1)
+    }
+}
+
 const PROGRAM: &str = "qemu-system-x86_64";
 /// The first version whose network ports can be stream sockets.
 const VERSION_MIN: (u32, u32) = (7, 2);

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rack::{Acceleration, Side};
+use rack::Side;
 
 use self::collect::Collected;
 use self::deliver::Sending;
@@ -68,11 +68,6 @@ struct Bad {
 }
 
 fn prepared(pair: &Pair, corpus: &Corpus) -> Outcome {
-    let qemu = pair.qemu();
-    let how = match qemu.acceleration {
-        Acceleration::Kvm => "KVM",
-        Acceleration::Tcg => "TCG",
-    };
     Outcome {
         corpus_messages: corpus.messages.len(),
         corpus_bytes: corpus.bytes(),
@@ -81,7 +76,7 @@ fn prepared(pair: &Pair, corpus: &Corpus) -> Outcome {
         accounts: pair.accounts.len(),
         image_bytes: pair.image_bytes,
         image_used_bytes: pair.image_used_bytes,
-        qemu: format!("QEMU {}.{}, {how}", qemu.version.0, qemu.version.1),
+        qemu: pair.qemu().to_string(),
         ..Outcome::default()
     }
 }

@@ -68,7 +68,7 @@ macro_rules! scenes {
 scenes![
     program::box_loses_power,
     program::box_loses_power_and_its_clients_use_ipv6,
-    program::listeners_are_dead,
+    program::listener_is_dead,
     program::maild_is_killed_while_its_ports_stay_up,
     program::maild_is_told_to_stop,
     program::box_stands_still_for_300_ms,

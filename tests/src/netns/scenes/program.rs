@@ -30,18 +30,20 @@ pub fn box_loses_power_and_its_clients_use_ipv6(trial: &mut Trial<'_>) -> Result
     box_loses_power(trial)
 }
 
-/// It has no file descriptor left: the kernel takes connections, and nobody greets. The box finds that out as a client
-/// would, and hands over; both keep every message.
-pub fn listeners_are_dead(trial: &mut Trial<'_>) -> Result<()> {
+/// Nobody takes connections at port 25 any more. The box finds that out as a client would, and hands over; both keep
+/// every message.
+pub fn listener_is_dead(trial: &mut Trial<'_>) -> Result<()> {
     trial.may_be_held_by_two[0] = HANDING_OVER;
-    trial.fault(|rig| rig.a.limit_files(true))?;
+    trial.fault(|rig| rig.station(A).kill_listener(25))?;
     trial.moves(A, B)?;
     trial.holds(A, &[B])?;
     trial.lasts(WHILE);
     let view = trial.rig.b.status()?.view;
-    let heals = trial.heals(|rig| rig.a.limit_files(false));
     ensure!(view == View::Both, "box b is {view}, though box a writes");
-    heals
+    trial.heals(|rig| {
+        rig.stop_maild(A)?;
+        rig.a.start()
+    })
 }
 
 pub fn maild_is_killed_while_its_ports_stay_up(trial: &mut Trial<'_>) -> Result<()> {
