@@ -422,7 +422,11 @@ impl Watch {
             *known = address;
             changed
         });
-        *self.parts.seen.report.lock().expect("no holder panics") = Some(report);
+        // Whoever reads it may be stopped by the scheduler with the lock in hand, and this thread waits for nobody: the
+        // next report comes within 50 ms.
+        if let Ok(mut seen) = self.parts.seen.report.try_lock() {
+            *seen = Some(report);
+        }
     }
 
     /// Nobody who is connected to the side's addresses is left waiting for an answer that cannot leave any more.

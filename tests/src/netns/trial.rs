@@ -299,8 +299,9 @@ impl<'a> Trial<'a> {
         if let Some([read, write]) = self.others_may_wait {
             let late = self.worst.late * THREADS;
             let waited = [read_pause_ms[1], write_wait_ms[1]].map(Duration::from_millis);
-            // A write waits for two syncs at most that were under way or are its own.
-            let allowed = [read + late, write + late + 2 * self.worst.sync];
+            // A sync is done by threads of the kernel, which a machine with too much to do lets wait as it does those
+            // that serve a reader. A write waits for two at most: one that was under way, and its own.
+            let allowed = [read + late + self.worst.sync, write + late + 2 * self.worst.sync];
             if waited[0] > allowed[0] || waited[1] > allowed[1] {
                 bail!(
                     "b's own clients waited {waited:?} for reads and writes; allowed are {allowed:?}"
