@@ -30,6 +30,8 @@ const CLIENT_IPV6: &str = "fd77::64/64";
 /// Of the sides, besides those of IPv4.
 const SERVICE_IPV6: [&str; 2] = ["fd77::1/64", "fd77::2/64"];
 const DISK_MIB: u64 = 1024;
+/// Plays with the same programs; some of them have two faults.
+const PLAYS_MAX: usize = 3;
 /// Below maild's own real-time threads: a busy machine must not be taken for a bad cable.
 const RACK_PRIORITY: u8 = 1;
 
@@ -46,6 +48,8 @@ pub struct Rig {
     witness: Option<Witness>,
     disk_of_a: Option<Disk>,
     accounts_made: usize,
+    /// Since both programs started anew.
+    plays: usize,
     /// Silence of a box for this long means that it is dead.
     pub dead_after: Duration,
     folder: TempDir,
@@ -96,6 +100,7 @@ impl Rig {
             serial,
             witness: None,
             accounts_made: 0,
+            plays: 0,
             dead_after: Duration::from_millis(timing.dead_after_ms),
             folder,
         })
@@ -110,6 +115,24 @@ impl Rig {
             self.power_on(side)?;
         }
         self.wait_settled()
+    }
+
+    /// Before each play. A box that was alone eight times waits longer and longer before it joins, which no play is
+    /// about: now and then both programs start anew.
+    ///
+    /// # Errors
+    /// When the pair does not come together again.
+    pub fn next_play(&mut self) -> Result<()> {
+        self.plays += 1;
+        if self.plays > PLAYS_MAX {
+            self.plays = 1;
+            for side in [Side::A, Side::B] {
+                self.stop_maild(side)?;
+                self.get_mut(side).start()?;
+                self.wait_settled()?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the view `both` in which each box holds its own address and nothing else.

@@ -92,6 +92,7 @@ impl<'a> Trial<'a> {
     pub fn begin(rig: &'a mut Rig, name: &'static str) -> Result<Trial<'a>> {
         rig.mend_network()?;
         rig.wait_settled()?;
+        rig.next_play()?;
         let accounts = vec![rig.next_account()?];
         let clients = [Side::A, Side::B].map(|side| Clients {
             load: Load::start_at(rig.service(side, 25), &accounts, PACE),
