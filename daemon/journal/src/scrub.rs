@@ -18,6 +18,8 @@ use crate::segment::segment_file;
 pub struct ScrubProgress {
     /// The segment in which the next step begins, by its first position.
     pub segment: Position,
+    /// Where the next step begins: what [`Log::scrub_from`] wants after a restart.
+    pub next: Position,
     /// The step came to the end of the log: the next begins a new round.
     pub done: bool,
     /// Bytes read.
@@ -31,8 +33,8 @@ const DAMAGED_COST_BYTES: u64 = 4096;
 
 impl<D: Disk> Log<D> {
     /// Reads and checks about `budget_bytes` from where the last step ended, up to what is durable. A copy
-    /// of a segment's header that is bad is put right from the other at once. Starts over at each opening
-    /// of the log.
+    /// of a segment's header that is bad is put right from the other at once. An opening of the log starts over,
+    /// unless it is told better ([`Log::scrub_from`]).
     ///
     /// # Errors
     /// [`Error::Disk`] other than for a record that cannot be read: that one is damaged.
@@ -58,7 +60,15 @@ impl<D: Disk> Log<D> {
         }
         let done = scan.position() >= end;
         *next = if done { 0 } else { scan.position().0 };
-        Ok(ScrubProgress { segment: self.segment_at(Position(*next)), done, bytes, damaged })
+        let (segment, next) = (self.segment_at(Position(*next)), Position(*next));
+        Ok(ScrubProgress { segment, next, done, bytes, damaged })
+    }
+
+    /// The next step begins here: where an earlier run of the program had come to. A position that the log does
+    /// not have is the beginning.
+    pub fn scrub_from(&self, position: Position) {
+        let known = Some(position.0).filter(|_| position < self.end());
+        *self.scrubbed.lock().expect("no thread panics while it scrubs") = known.unwrap_or(0);
     }
 
     /// What is lost with the record at a position that could not be read: what [`Log::mend`] wants.

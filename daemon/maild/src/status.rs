@@ -169,6 +169,7 @@ impl Statuses {
         if let Some(refused) = &*self.seen.refused.lock().expect("no holder panics") {
             return format!("the two boxes cannot share their mail: {refused}");
         }
+        let put_off = self.node.progress().damage.put_off > 0;
         match self.view() {
             View::Starting => "starting",
             View::Waiting => "waiting for the other box: no mail is shown or taken until then",
@@ -176,7 +177,7 @@ impl Statuses {
                 "the two boxes differ although they hold the same log: one of them builds its state \
                  again by itself; if this stays, save the log and tell us"
             }
-            View::Both if self.node.progress().damage.put_off > 0 => {
+            View::Both if put_off => {
                 "something on the disks is damaged at both boxes: save a backup of the rest, and look at both disks"
             }
             View::Both if self.node.progress().damage.damaged > 0 => {
@@ -184,6 +185,11 @@ impl Statuses {
                  comes again, replace the disk"
             }
             View::Both => "all is well: both boxes hold every message",
+            View::Alone if put_off => {
+                "a record on this box's disk cannot be read, and the other box never had it: until it can be \
+                 read, the other cannot catch up, and new mail is on this box only; let people copy what \
+                 matters to them, and look at this box's disk"
+            }
             View::Alone => "the other box is away: new mail is on this box only",
         }
         .to_owned()

@@ -106,6 +106,9 @@ pub const SCRUB_STEP_BYTES: u64 = 1024 * 1024;
 /// A step of the scrub comes at least this often, however short the log is.
 pub const SCRUB_STEP_INTERVAL_MAX: Duration = Duration::from_secs(600);
 
+/// How often the place that the scrub has come to is written down.
+pub const SCRUB_KEPT_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The upkeep thread looks round this often.
 pub const UPKEEP_TURN: Duration = Duration::from_secs(1);
 

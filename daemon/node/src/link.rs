@@ -28,7 +28,7 @@ pub(crate) struct Pumped {
     pub more: bool,
     /// Records that could not be read here, but that the peer has.
     pub damaged: Vec<Damaged>,
-    /// A record could not be read: the session cannot go on.
+    /// The disk failed: the session cannot go on.
     pub failed: Option<String>,
 }
 
@@ -80,8 +80,9 @@ impl Link {
         if self.cursor >= end { self.unsynced_bytes } else { u64::MAX }
     }
 
-    /// A damaged record that the peer has need not be sent to it. Otherwise this was the only copy: there
-    /// is no way to go on with this session.
+    /// A damaged record that the peer has need not be sent to it. Otherwise this was the only copy: nothing
+    /// behind it is sent before it can be read, so the boxes do not come together. The session stays: what the
+    /// peer has gets here, and other damage is mended from it.
     fn passes_over<D: Disk>(&mut self, log: &Log<D>, at: Position, out: &mut Pumped) -> bool {
         let lost = log.damaged_at(at);
         out.damaged.push(lost);
@@ -117,9 +118,12 @@ impl Link {
             let (position, frame) = match log.frame_from(Position(self.cursor)) {
                 Some(Ok(found)) if found.0.0 < limit => found,
                 Some(Err(journal::Error::Damaged { position: Some(position), .. }))
-                    if position.0 < limit && self.passes_over(log, position, &mut out) =>
+                    if position.0 < limit =>
                 {
-                    continue;
+                    if self.passes_over(log, position, &mut out) {
+                        continue;
+                    }
+                    return out;
                 }
                 Some(Err(error)) => return out.fail(self.cursor, &error),
                 Some(Ok(_)) | None => {
@@ -130,7 +134,7 @@ impl Link {
             let record = match check(&frame).and_then(|()| decode_head(&frame)) {
                 Ok(record) => record,
                 Err(_) if self.passes_over(log, position, &mut out) => continue,
-                Err(error) => return out.fail(position.0, &error),
+                Err(_) => return out,
             };
             self.cursor = position.0 + 1;
             let has = self.peer_has.entry(record.writer).or_default();
@@ -145,5 +149,68 @@ impl Link {
             self.unsynced.push_back((record.writer, end - 1, bytes));
             out.messages.push(Message::Record(frame.to_vec()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use journal::{Config, SimDisk};
+    use record::{Clock, Codec, Formats, Op, Record, Side, Writer};
+
+    use super::*;
+
+    const OURS: Writer = Writer { side: Side::A, incarnation: 1 };
+    const THEIRS: Writer = Writer { side: Side::B, incarnation: 2 };
+
+    fn log(disk: &SimDisk) -> Arc<Log<SimDisk>> {
+        let config = Config { grow_only: true, ..Config::new(7) };
+        Log::open(disk.clone(), config).unwrap().0
+    }
+
+    fn record(writer: Writer, index: u64) -> Record {
+        let op = Op::Setting { key: "key".into(), value: vec![index as u8; 100] };
+        let (seen, payload) = (Vector::new(), Vec::new());
+        Record { writer, index, clock: Clock(index), seen, op, codec: Codec::Raw, payload }
+    }
+
+    fn peer(held: Vector) -> Hello {
+        let formats = Formats::of_this_program("a test", 0);
+        let (synced, blank) = (held.clone(), false);
+        Hello { formats, written: 1, side: Side::B, writer: THEIRS, held, synced, blank, disk: 3 }
+    }
+
+    /// Where the nth frame lies in the log's only segment.
+    fn nth_frame(disk: &SimDisk, nth: usize) -> (String, u64) {
+        let name = disk.list().unwrap().into_iter().find(|name| name.ends_with(".log")).unwrap();
+        let bytes = disk.contents(&name).unwrap();
+        let frames = bytes.windows(4).enumerate().filter(|(_, four)| *four == b"TPR1");
+        (name, frames.map(|(at, _)| at as u64).nth(nth).unwrap())
+    }
+
+    #[test]
+    fn rot_in_the_only_copy_holds_up_what_is_behind_it_and_nothing_else() {
+        let disk = SimDisk::new(1);
+        let log = log(&disk);
+        let records = [record(OURS, 0), record(THEIRS, 0), record(OURS, 1), record(OURS, 2)];
+        for record in records {
+            log.append(&record).unwrap();
+            log.flush().unwrap();
+        }
+        let end = log.end().0;
+        let (name, at) = nth_frame(&disk, 2);
+        disk.flip(&name, at + 90, 1);
+        let mut link = Link::new(&log, &peer([(THEIRS, 1)].into())).unwrap();
+        link.send(end, Message::CaughtUp);
+        let sent = |pumped: &Pumped| pumped.messages.len();
+        let pumped = link.pump(&log, end);
+        assert_eq!((sent(&pumped), pumped.failed.as_deref()), (1, None), "what is before it");
+        assert_eq!(pumped.damaged.len(), 1);
+        assert_eq!(link.backlog(end), u64::MAX, "the boxes do not come together");
+        assert_eq!(sent(&link.pump(&log, end)), 0);
+        disk.flip(&name, at + 90, 1);
+        let pumped = link.pump(&log, end);
+        assert_eq!(sent(&pumped), 3, "two records and what waited behind them");
     }
 }

@@ -170,7 +170,8 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let handle = Handle { turns: turns.clone(), shared: shared.clone() };
     let (work_send, work) = thread_mpsc::channel();
     let in_a_hurry = !damaged.is_empty();
-    let upkeep = Upkeep::new(shared.clone(), turns.clone(), config.pace, in_a_hurry);
+    let (pace, directory) = (config.pace, &config.directory);
+    let upkeep = Upkeep::new(shared.clone(), turns.clone(), pace, in_a_hurry, directory);
     let stand_back = config.stand_back;
     std::thread::Builder::new().name("upkeep".into()).spawn(move || {
         stand_back();

@@ -55,6 +55,23 @@ fn place(log: &Log<SimDisk>, records: &[Record], at: u64) -> (String, u64) {
     (format!("{first:020}.log"), 8192 + before.sum::<usize>() as u64)
 }
 
+/// What one run of the program has checked, the next need not check again in the same round.
+#[test]
+fn a_round_goes_on_after_a_restart() {
+    let (disk, log, _, _) = pair(3, 60);
+    let all = log.scrub_step(u64::MAX).unwrap();
+    assert!(all.done && all.next == Position(0), "a new round");
+    let part = log.scrub_step(all.bytes / 2).unwrap();
+    let rest = all.bytes - part.bytes;
+    drop(log);
+    let (log, _) = open(&disk.restart(), small(SEGMENT_BYTES));
+    log.scrub_from(part.next);
+    let step = log.scrub_step(u64::MAX).unwrap();
+    assert_eq!((step.bytes, step.done), (rest, true));
+    log.scrub_from(Position(u64::MAX));
+    assert_eq!(log.scrub_step(u64::MAX).unwrap().bytes, all.bytes, "of another log");
+}
+
 /// Asks the peer for what was lost, as the node does.
 fn mend_from(log: &Log<SimDisk>, peer: &Log<SimDisk>, damaged: &Damaged) -> Result<(), Error> {
     let Address { writer, index } = damaged.address.unwrap();

@@ -4,6 +4,7 @@
 //! segment that it rewrites, and never holds a lock of the log that a commit needs.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -15,8 +16,8 @@ use tokio::sync::mpsc;
 use super::{Agreed, Pace, dead};
 use crate::handle::Shared;
 use crate::limits::{
-    DISK_JOIN_BYTES_MIN, MEND_KNOWN_MAX, RECLAIM_FREE_BYTES, RECLAIM_RETRY, SCRUB_STEP_BYTES,
-    SCRUB_STEP_INTERVAL_MAX, UPKEEP_TURN,
+    DISK_JOIN_BYTES_MIN, MEND_KNOWN_MAX, RECLAIM_FREE_BYTES, RECLAIM_RETRY, SCRUB_KEPT_INTERVAL,
+    SCRUB_STEP_BYTES, SCRUB_STEP_INTERVAL_MAX, UPKEEP_TURN,
 };
 use crate::shell::Turn;
 
@@ -41,6 +42,9 @@ pub(crate) struct Upkeep {
     turns: mpsc::Sender<Turn>,
     pace: Pace,
     scrub_due: Instant,
+    /// Where the scrub has come to is kept here over restarts: a round takes longer than many a box runs.
+    scrub_file: PathBuf,
+    scrub_kept: Instant,
     /// A round at full pace: the opening of the log has found damage.
     in_a_hurry: bool,
     asked: Instant,
@@ -60,13 +64,22 @@ impl Upkeep {
         turns: mpsc::Sender<Turn>,
         pace: Pace,
         in_a_hurry: bool,
+        directory: &Path,
     ) -> Upkeep {
         let now = Instant::now();
+        let scrub_file = directory.join("scrub");
+        // Damage that the opening has found is a reason to look at everything.
+        if !in_a_hurry {
+            let text = std::fs::read_to_string(&scrub_file).unwrap_or_default();
+            shared.log.scrub_from(Position(text.trim().parse().unwrap_or(0)));
+        }
         Upkeep {
             shared,
             turns,
             pace,
             scrub_due: now,
+            scrub_file,
+            scrub_kept: now,
             in_a_hurry,
             asked: now,
             agreed: None,
@@ -218,6 +231,9 @@ impl Upkeep {
             }
         };
         self.done.scrubbed_bytes += step.bytes;
+        if step.done || self.scrub_kept.elapsed() >= SCRUB_KEPT_INTERVAL {
+            self.keep_scrub(step.next);
+        }
         if step.done {
             self.done.scrub_rounds += 1;
             self.in_a_hurry = false;
@@ -227,6 +243,17 @@ impl Upkeep {
         }
         self.report();
         self.tell(Turn::Damaged(step.damaged))
+    }
+
+    /// Whatever becomes of the file costs a part of a round, no more.
+    fn keep_scrub(&mut self, next: Position) {
+        self.scrub_kept = Instant::now();
+        let unfinished = self.scrub_file.with_extension("new");
+        let kept = std::fs::write(&unfinished, next.0.to_string())
+            .and_then(|()| std::fs::rename(&unfinished, &self.scrub_file));
+        if let Err(error) = kept {
+            tracing::debug!(%error, "where the scrub has come to is not kept");
+        }
     }
 
     fn report(&self) {
