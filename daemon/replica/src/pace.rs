@@ -78,6 +78,7 @@ impl Pace {
 mod tests {
     use super::*;
 
+    #[allow(clippy::disallowed_methods, reason = "an origin for virtual time")]
     fn pace_of(level: u32) -> Pace {
         let mut pace = Pace::default();
         pace.tick(Instant::now());

@@ -43,6 +43,9 @@ impl Applied for Nothing {
     fn lane(&self, _: MailboxId, _: Side) -> Option<Lane> {
         None
     }
+    fn is_removed(&self, _: AccountId) -> bool {
+        false
+    }
     fn burnt(&self, _: AccountId, _: u128) -> bool {
         true
     }
@@ -113,7 +116,7 @@ impl Node {
     }
 
     fn append(&mut self, frame: Vec<u8>) {
-        let record = record::decode(&frame).unwrap();
+        let record = record::decode(&frame).expect("a machine writes records");
         if let Some((_, uid)) = record.op.placement() {
             self.highest_uid = self.highest_uid.max(uid.0);
         }
@@ -170,6 +173,7 @@ struct Pair {
 }
 
 impl Pair {
+    #[allow(clippy::disallowed_methods, reason = "an origin for virtual time")]
     fn new() -> Pair {
         let nodes = Side::BOTH.map(Node::new);
         Pair { nodes, now: Instant::now(), messages: 0, joins: 0 }
@@ -248,7 +252,7 @@ impl Pair {
     }
 
     fn highest_uid(&self) -> u32 {
-        self.nodes.iter().map(|node| node.highest_uid).max().unwrap()
+        self.nodes.iter().map(|node| node.highest_uid).max().unwrap_or(0)
     }
 }
 
