@@ -137,6 +137,8 @@ pub fn switch_keeps_the_boxes_apart(trial: &mut Trial<'_>) -> Result<()> {
 /// meet again (promise P6).
 pub fn switch_keeps_the_boxes_apart_and_the_crossover_is_cut(trial: &mut Trial<'_>) -> Result<()> {
     trial.may_be_held_by_two = [AS_LONG_AS_IT_LASTS; 2];
+    // The clients' packets go to whoever announced an address last, and sessions with the other box end.
+    trial.others_may_wait = None;
     trial.fault(|rig| {
         rig.rack.keep_apart(true)?;
         Ok(rig.rack.cut(Cable::Crossover)?)
@@ -167,6 +169,8 @@ pub fn boxes_are_kept_apart_and_a_witness_answers(trial: &mut Trial<'_>) -> Resu
 /// address, is told that its owner greets at it, and lets it go.
 pub fn heartbeats_are_lost_and_the_owner_is_seen(trial: &mut Trial<'_>) -> Result<()> {
     trial.may_be_held_by_two = [Duration::from_secs(3); 2];
+    // As above, for a moment.
+    trial.others_may_wait = None;
     trial.fault(|rig| {
         rig.rack.set_fault(Cable::LanA, Fault::lost_udp(HEARTBEATS))?;
         Ok(rig.rack.cut(Cable::Crossover)?)
