@@ -4,7 +4,7 @@
 //! | time that does not count | why |
 //! |---|---|
 //! | no session, or a join | nothing is streamed as in `both` |
-//! | the link's cable is not heard both ways | the peer's word cannot come in |
+//! | the link's cable is not heard both ways | the peer's word cannot come in; after `session_wait` the session counts as lost |
 //! | the link has moved to another cable, until its new session (at most `session_wait`) | likewise |
 //! | between two looks, what is longer than [`LOOKS_APART_MAX`] | this box was too slow to look |
 //!
@@ -23,6 +23,8 @@ pub(crate) struct Syncs {
     /// Something has waited without progress since then, less what does not count.
     since: Option<Instant>,
     looked: Option<Instant>,
+    /// When more was last found to be synced.
+    progressed: Option<Instant>,
     /// The link has moved and has no session there yet.
     moved: Option<Instant>,
 }
@@ -34,6 +36,9 @@ impl Syncs {
             self.since = None;
         } else if synced != self.synced || self.since.is_none() {
             self.since = Some(now);
+        }
+        if synced != self.synced {
+            self.progressed = Some(now);
         }
         self.synced = synced;
         self.looked = Some(now);
@@ -57,7 +62,7 @@ impl Syncs {
     }
 
     pub(crate) fn shift(&mut self, paused_for: Duration, now: Instant) {
-        for at in [&mut self.since, &mut self.looked, &mut self.moved] {
+        for at in [&mut self.since, &mut self.looked, &mut self.progressed, &mut self.moved] {
             *at = at.map(|at| (at + paused_for).min(now));
         }
     }
@@ -65,9 +70,11 @@ impl Syncs {
 
 impl Failover {
     pub(crate) fn watch_syncs(&mut self, now: Instant) {
-        let path = self.link.path();
-        let works = self.peer.path_works(path, now);
-        let no_session = self.view.session_lost();
+        let works = self.peer.path_works(self.link.path(), now);
+        // TCP does not notice a cut cable for minutes. A session that brings something all the same is none that is lost.
+        let since = (!works).then(|| self.view.no_path_since.unwrap_or(now));
+        self.view.no_path_since = since.max(self.view.syncs.progressed.filter(|_| !works));
+        let no_session = self.view.session_lost.is_some();
         let syncs = &mut self.view.syncs;
         let on_its_way = |moved| now.saturating_duration_since(moved) < self.config.session_wait;
         syncs.moved = syncs.moved.filter(|moved| on_its_way(*moved));

@@ -33,7 +33,9 @@ pub(crate) struct ViewState {
     /// `replica` was told to leave what it is in: a report from before says nothing.
     ending: bool,
     alone_told: Instant,
-    session_lost: Option<Instant>,
+    pub session_lost: Option<Instant>,
+    /// The cable that the link runs on is not heard both ways.
+    pub no_path_since: Option<Instant>,
     /// The peer said `both` since this box entered it, or is known to have restarted.
     peer_followed: bool,
     pub syncs: Syncs,
@@ -72,6 +74,7 @@ impl ViewState {
             ending: false,
             alone_told: now,
             session_lost: None,
+            no_path_since: None,
             peer_followed: false,
             syncs: Syncs::default(),
             nobody_since: now,
@@ -80,10 +83,6 @@ impl ViewState {
             thought_dead: false,
             disk_lags: false,
         }
-    }
-
-    pub(crate) fn session_lost(&self) -> bool {
-        self.session_lost.is_some()
     }
 
     pub(crate) fn peer_restarted(&mut self) {
@@ -96,7 +95,7 @@ impl ViewState {
         self.since = later(self.since);
         self.nobody_since = later(self.nobody_since);
         self.syncs.shift(paused_for, now);
-        for at in [&mut self.session_lost, &mut self.claim_wanted] {
+        for at in [&mut self.session_lost, &mut self.no_path_since, &mut self.claim_wanted] {
             *at = at.map(later);
         }
         if let Some(claim) = &mut self.claim {
@@ -257,7 +256,9 @@ impl Failover {
             // A box that is not well may have ended the session itself, for want of room.
             let session_wait =
                 if facts.healthy { self.config.session_wait } else { self.config.commit_wait };
-            return if lasted(self.view.session_lost, session_wait) {
+            let lost = lasted(self.view.session_lost, session_wait)
+                || lasted(self.view.no_path_since, self.config.session_wait);
+            return if lost {
                 Seen::NoLink
             } else if self.view.syncs.stuck_for(now) >= self.stuck_after() {
                 Seen::Stuck

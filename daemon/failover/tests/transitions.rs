@@ -390,6 +390,33 @@ fn syncs_that_are_late_over_lossy_cables_blame_no_disk_at_once() {
     }
 }
 
+/// TCP notices nothing, and no syncs are waited for that the peer could be blamed for.
+#[test]
+fn a_link_whose_cable_is_dead_is_a_lost_session_though_nobody_says_so() {
+    let mut world = World::new(17);
+    for side in Side::BOTH {
+        world.boxes[side as usize].config.has_serial = true;
+        world.start(side);
+    }
+    world.run(5_000);
+    world.history.clear();
+    world.session_hangs = true;
+    for side in Side::BOTH {
+        world.input(side, Input::Syncs { waiting: true, synced: 5 });
+    }
+    let cut = world.now_ms;
+    for path in [Path::Crossover, Path::Lan] {
+        world.plug(A, path, false);
+    }
+    world.run(4_900);
+    assert_eq!(world.standings(), [Standing::Both; 2], "{}", world.story());
+    world.run(1_000);
+    // It is the one that clients reach.
+    let after = world.when(&Happened::GoAlone(B, Why::NoSession)) - cut;
+    assert!((5_000..5_900).contains(&after), "after {after} ms: {}", world.story());
+    assert_eq!(world.standing(A), Some(Standing::Outside));
+}
+
 /// A full disk ends the session, and there will be no other one soon.
 #[test]
 fn a_lost_session_with_a_limping_peer_is_not_waited_for_long() {

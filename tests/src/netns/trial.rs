@@ -225,7 +225,11 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    fn wrong(&mut self, what: String) -> Result<()> {
+    /// What should not have happened did.
+    ///
+    /// # Errors
+    /// Always; [`Unsure`] when it happened in a bad moment of the machine.
+    pub fn wrong(&mut self, what: String) -> Result<()> {
         // The machine's delay ends after what it caused.
         std::thread::sleep(Duration::from_millis(200));
         self.worst = self.worst.and(self.weather.take());

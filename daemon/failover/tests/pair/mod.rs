@@ -81,6 +81,8 @@ pub struct World {
     coming: BTreeMap<(u64, u64), Coming>,
     count: u64,
     session: Session,
+    /// What a cut cable does to it is not noticed.
+    pub session_hangs: bool,
     sessions: u64,
     pub seed: u64,
 }
@@ -131,6 +133,7 @@ impl World {
             coming: BTreeMap::new(),
             count: 0,
             session: Session::Down { since_ms: 0 },
+            session_hangs: false,
             sessions: 0,
             seed,
         }
@@ -458,6 +461,7 @@ impl World {
                     }
                 }
             }
+            Session::Up { .. } if self.session_hangs => {}
             Session::Up { over, .. } if !carries(self, over) => self.end_session(),
             Session::Up { over, since_ms, joined } => {
                 if awake && !joined && self.now_ms > since_ms + 300 {
