@@ -71,7 +71,8 @@ impl Syncs {
 impl Failover {
     pub(crate) fn watch_syncs(&mut self, now: Instant) {
         let works = self.peer.path_works(self.link.path(), now);
-        // TCP does not notice a cut cable for minutes. A session that brings something all the same is none that is lost.
+        // TCP does not notice a cut cable for minutes. A session that brings something all the same is none that is
+        // lost.
         let since = (!works).then(|| self.view.no_path_since.unwrap_or(now));
         self.view.no_path_since = since.max(self.view.syncs.progressed.filter(|_| !works));
         let no_session = self.view.session_lost.is_some();

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | peer silent on every path, gateway reachable | alone, both addresses | `dead_after` since its last heartbeat |
 //! | peer silent on every path, gateway or LAN carrier gone | alone, own address only | `dead_after` |
+//! | likewise, then the gateway answers, and the peer is still silent | the peer's address, too | half of `dead_after` |
 //! | likewise, but the witness answers | as if the gateway did | |
 //! | peer silent on every path, the witness hears it hold its own address | alone, own address only | `dead_after` |
 //! | likewise, then the witness hears it no more | the peer's address, too | `WITNESS_HOLD` |
@@ -22,8 +23,10 @@
 //! | peer heard, limping: it writes, but clients are better off here | take its address, view stays both | one heartbeat |
 //! | both limping | each keeps what it has | |
 //! | peer heard, its syncs stuck | likewise | `commit_wait` + one round |
+//! | likewise, over a cable that loses much, with no better one | likewise | `session_wait` + one round |
 //! | peer heard, session lost and not back | likewise, the better box | `session_wait` + one round |
 //! | likewise, and the peer is limping (its disk is full, say) | likewise | `commit_wait` + one round |
+//! | peer heard, the link's cable not, and no other cable carries a link | likewise | `session_wait` + one round |
 //! | peer's program restarted | likewise | its first heartbeat + one round |
 //! | peer says goodbye | alone, both addresses | at once |
 //! | peer went on alone without this box | step back: no address, join again | its first heartbeat that says so |

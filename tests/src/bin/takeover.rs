@@ -14,6 +14,9 @@
 //! | greet | the announcement | the first greeting |
 //! | handover, give-back | the last greeting by one box | the first greeting by the other |
 //!
+//! Beside them the control: how late an ordinary thread woke in each run, and how long one `fdatasync` beside the boxes'
+//! own took.
+//!
 //! The clients connect, wait for the greeting, and begin again 5 ms later; their kernel's neighbour cache is a real
 //! one.
 
@@ -32,7 +35,7 @@ use linux::net::ethernet::EtherType;
 use linux::net::{PacketSocket, arp};
 use serde_json::{Value, json};
 use tests::native::{Load, Pace, until};
-use tests::netns::{Rig, Watched, greeter, missing};
+use tests::netns::{Rig, Watched, Weather, greeter, missing};
 
 /// Takeover, handover and give-back as a client sees them.
 #[derive(Parser)]
@@ -75,17 +78,23 @@ fn main() -> Result<()> {
         .map(|side| Load::start_at(rig.service(side, 25), std::slice::from_ref(&account), pace));
     let announcements = Announcements::watch(&rig)?;
 
+    let weather = Weather::watch([rig.a.data(), rig.b.data()])?;
+    let mut machine = Vec::new();
     let mut crashes = Vec::new();
     for run in 0..args.runs {
         rest(run);
+        let _ = weather.take();
         crashes.push(crash(&mut rig, &announcements, side_of(run))?);
+        machine.push(weather.take());
     }
     let (mut handovers, mut given_back) = (Vec::new(), Vec::new());
     for run in 0..args.handovers {
         rest(run);
+        let _ = weather.take();
         let (there, back) = handover(&mut rig, side_of(run))?;
         handovers.push(there);
         given_back.push(back);
+        machine.push(weather.take());
     }
     let figures = [
         ("takeover", crashes.iter().map(|crash| crash.whole).collect()),
@@ -95,6 +104,8 @@ fn main() -> Result<()> {
         ("greet", crashes.iter().map(|crash| crash.greet).collect()),
         ("handover", handovers),
         ("give-back", given_back),
+        ("machine late", machine.iter().map(|worst| worst.late).collect()),
+        ("machine sync", machine.iter().map(|worst| worst.sync).collect()),
     ];
     println!("| figure | runs | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|");
     let mut all = serde_json::Map::new();
@@ -125,7 +136,9 @@ fn crash(rig: &mut Rig, announcements: &Announcements, dies: Side) -> Result<Cra
     let (cut, cut_wall) = (Instant::now(), SystemTime::now());
     rig.cut_power(dies)?;
     let greeted = wait_greeted(&client, cut, survivor)?;
-    let decided_wall = decided(rig, survivor, log_before)?;
+    // A thread of its own writes the log.
+    let decided_wall =
+        until("the survivor's word", || decided(rig, survivor, log_before).map(Some))?;
     let decided = cut + decided_wall.duration_since(cut_wall).unwrap_or_default();
     let changes = rig.holders.since(Some(cut));
     let taken = changes
