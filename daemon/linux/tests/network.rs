@@ -5,6 +5,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
+use std::time::Instant;
 
 use linux::net::ethernet::{self, EtherType};
 use linux::net::{
@@ -279,6 +280,39 @@ fn a_pulled_cable_is_told() {
             carrier_becomes(false).await;
             network.set_up(far).await.unwrap();
             carrier_becomes(true).await;
+        });
+    });
+}
+
+/// By itself the kernel would tell of the later ones up to a second later.
+#[test]
+fn plugs_that_are_pulled_one_after_the_other_are_told_soon() {
+    in_own_network(|| {
+        block_on(async {
+            let tap = match Tap::make("lan0") {
+                Ok(tap) => tap,
+                Err(error) if error.is_forbidden() || error.is_absent() => {
+                    return eprintln!("skipped, no ports of software: {error}");
+                }
+                Err(error) => panic!("{error}"),
+            };
+            let mut netlink = Netlink::open().unwrap();
+            let port = netlink.link("lan0").unwrap().expect("just made");
+            netlink.set_up(port.index).unwrap();
+            let mut watch = LinkWatch::open().unwrap();
+            for _ in 0..4 {
+                for expected in [false, true] {
+                    let pulled = Instant::now();
+                    tap.set_carrier(expected).unwrap();
+                    loop {
+                        let LinkChange::Now(link) = watch.next().await.unwrap() else { continue };
+                        if link.index == port.index && link.carrier == expected {
+                            break;
+                        }
+                    }
+                    eprintln!("{expected} told after {} ms", pulled.elapsed().as_millis());
+                }
+            }
         });
     });
 }

@@ -248,6 +248,16 @@ fn free_addresses_are_taken_and_given_in_both_families_and_announced() {
     });
 }
 
+/// The questions take a quarter of a second, and whoever could answer is the peer.
+#[test]
+fn an_address_that_the_peer_hands_back_is_there_at_once() {
+    on_cables(FIXED, |mut rig| async move {
+        let (mut ports, _events) = rig.open().await;
+        ports.take(Side::A, true).await;
+        assert!(rig.has("10.77.0.1") && rig.has("fd00::1"));
+    });
+}
+
 #[test]
 fn gateways_are_asked_by_arp_and_ndp_and_the_route_follows_the_one_that_answers() {
     on_cables(FIXED, |mut rig| async move {
