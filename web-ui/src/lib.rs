@@ -26,7 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
 
 pub use guard::Client;
-pub use operations::{Account, Answer, Digest, Event, Operations, Wish};
+pub use operations::{Account, Answer, BackupParts, Digest, Event, Operations, Wish};
 pub use status::{BoxStatus, Cable, CableKind, OneCopy, Side, Status, View};
 
 /// The panel, before it becomes routes.
@@ -68,6 +68,7 @@ impl Panel {
             .route("/login", get(routes::login::page).post(routes::login::submit))
             .route("/logout", post(routes::login::sign_out))
             .route("/pair/{wish}", post(routes::pair::submit))
+            .route("/backup", post(routes::backup::submit))
             .route("/events", get(routes::pair::events))
             .route("/metrics", get(routes::api::metrics))
             .route("/accounts", get(routes::accounts::page).post(routes::accounts::add))
@@ -83,6 +84,7 @@ impl Panel {
             .route("/api/events", get(routes::api::events))
             .route("/api/pair/{wish}", post(routes::api::wish))
             .route("/api/digest", get(routes::api::digest))
+            .route("/api/backup", get(routes::backup::for_scripts))
             .route("/api/accounts", get(routes::api::accounts).post(routes::api::add))
             .route("/api/accounts/{id}", delete(routes::api::remove))
             .route("/api/accounts/{id}/password", put(routes::api::set_password))

@@ -40,7 +40,13 @@ pub trait Operations: Send + Sync + 'static {
 
     /// Everything that is counted or measured, as OpenMetrics text.
     fn metrics(&self) -> Answer<'_, String>;
+
+    /// A copy of everything that the box holds now, while it serves.
+    fn backup(&self) -> Answer<'_, BackupParts>;
 }
+
+/// The bytes of a backup, in order. An error is the last of them, and then it is no backup.
+pub type BackupParts = tokio::sync::mpsc::Receiver<Result<Vec<u8>, String>>;
 
 /// What the owner may want of the addresses of the pair. Handover and maintenance are of the box that
 /// serves the page.

@@ -251,6 +251,37 @@ async fn an_address_is_handed_over_by_a_form_of_this_page_only() {
 }
 
 #[tokio::test]
+async fn a_backup_is_downloaded_by_a_form_of_this_page_only() {
+    let browser = Browser::signed_in("both").await;
+    let form = format!("form_token={}", browser.form_token().await);
+    assert!(browser.get("/").await.body.contains("action=\"/backup\""));
+    assert_eq!(browser.post("/backup", "form_token=x").await.status, StatusCode::FORBIDDEN);
+    assert!(browser.get("/backup").await.status.is_client_error());
+    assert_eq!(Browser::new("both").post("/backup", &form).await.header("location"), "/login");
+    let answer = browser.post("/backup", &form).await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "everything"));
+    let disposition = answer.header("content-disposition");
+    assert!(disposition.starts_with("attachment; filename=\"twinpost-"), "{disposition}");
+}
+
+#[tokio::test]
+async fn a_backup_that_is_not_whole_does_not_look_whole() {
+    let browser = Browser::signed_in("starting").await;
+    let form = format!("form_token={}", browser.form_token().await);
+    let answer = browser.post("/backup", &form).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.body.contains("A record is damaged."), "said in words");
+    let browser = Browser::signed_in("alone").await;
+    let form = format!("form_token={}", browser.form_token().await);
+    let mut request = form_request("/backup", &form);
+    let cookie = browser.cookie.as_ref().unwrap();
+    request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+    let response = browser.router.clone().oneshot(request).await.unwrap();
+    let broken_off = axum::body::to_bytes(response.into_body(), 1 << 20).await;
+    assert!(broken_off.is_err(), "the download breaks off");
+}
+
+#[tokio::test]
 async fn the_events_are_listed_newest_first() {
     let browser = Browser::signed_in("both").await;
     let page = browser.get("/events").await.body;

@@ -178,7 +178,7 @@ pub async fn send(stream: &mut UnixStream, node: &Handle) -> Result<()> {
     let job = tokio::task::spawn_blocking(move || {
         node.backup(BufWriter::with_capacity(BACKUP_PART_BYTES, Parts(parts)))
     });
-    while let Some(bytes) = ready.recv().await {
+    while let Some(Ok(bytes)) = ready.recv().await {
         stream.write_all(&encode(&FromMaild::BackupPart { bytes })?).await?;
     }
     let last = match job.await? {
@@ -189,14 +189,32 @@ pub async fn send(stream: &mut UnixStream, node: &Handle) -> Result<()> {
     Ok(())
 }
 
+/// A backup as the panel wants it: made while it is taken; whoever takes no more of it ends it.
+pub fn parts(node: &Handle) -> mpsc::Receiver<Result<Vec<u8>, String>> {
+    let (parts, ready) = mpsc::channel(PARTS_UNDER_WAY);
+    let node = node.clone();
+    tokio::task::spawn_blocking(move || {
+        let out = BufWriter::with_capacity(BACKUP_PART_BYTES, Parts(parts.clone()));
+        match node.backup(out) {
+            Ok((records, bytes)) => tracing::info!(records, bytes, "a backup was downloaded"),
+            Err(error) => {
+                tracing::warn!(%error, "a backup is not whole");
+                // Whoever took it may be gone: that may be what the error says.
+                let _ = parts.blocking_send(Err(error.to_string()));
+            }
+        }
+    });
+    ready
+}
+
 /// Hands on what is written to it.
-struct Parts(mpsc::Sender<Vec<u8>>);
+struct Parts(mpsc::Sender<Result<Vec<u8>, String>>);
 
 impl Write for Parts {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let part = &bytes[..bytes.len().min(BACKUP_PART_BYTES)];
         let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.0.blocking_send(part.to_vec()).map_err(gone)?;
+        self.0.blocking_send(Ok(part.to_vec())).map_err(gone)?;
         Ok(part.len())
     }
 

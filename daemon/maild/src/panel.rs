@@ -172,6 +172,10 @@ impl Operations for Panel {
         })
     }
 
+    fn backup(&self) -> Answer<'_, web_ui::BackupParts> {
+        Box::pin(async { crate::backup::parts(self.node()) })
+    }
+
     fn wish(&self, wish: web_ui::Wish) -> Answer<'_, Result<(), String>> {
         Box::pin(self.ask(wish))
     }

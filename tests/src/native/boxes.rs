@@ -1,5 +1,6 @@
 //! Two boxes of one pair, however they are joined.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -91,6 +92,17 @@ impl Boxes {
         let reply = panel.delete(&format!("/api/accounts/{id}"))?;
         ensure!(reply.status < 300, "{} {}", reply.status, String::from_utf8_lossy(&reply.body));
         Ok(())
+    }
+
+    /// Downloads a backup from the panel of box a.
+    ///
+    /// # Errors
+    /// What the panel refuses; when the download breaks off.
+    pub fn download_backup(&self, to: &Path) -> Result<()> {
+        let panel = Http::new(self.a.port(443), "admin", ADMIN_PASSWORD, PANEL_LIMIT);
+        let reply = panel.get("/api/backup")?;
+        ensure!(reply.status == 200, "{}", String::from_utf8_lossy(&reply.body));
+        Ok(std::fs::write(to, reply.body)?)
     }
 
     /// Waits until both boxes say that they are in the view `both`.

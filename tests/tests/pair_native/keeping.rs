@@ -55,7 +55,8 @@ fn a_lost_disk_is_restored_from_a_backup() {
     });
 }
 
-/// Both disks are lost, and one is filled from a backup. It does not serve by itself, since it is an old copy; by the
+/// Both disks are lost, and one is filled from a backup that the panel gave.
+/// It does not serve by itself, since it is an old copy; by the
 /// admin's word it does, and gives no UID again that a client may have seen. The other joins it with a blank disk.
 #[test]
 #[ignore = "two processes and a minute: tests/run native"]
@@ -67,7 +68,7 @@ fn a_lost_pair_is_restored_from_a_backup() {
         load.wait_more(PHASE)?;
         let mut ledger = load.stop();
         pair.wait_equal()?;
-        pair.a.backup(&file)?;
+        pair.download_backup(&file)?;
         // Known to clients, and to no disk that is left.
         let load = Load::start(&pair.a, accounts, SENDERS);
         load.wait_more(PHASE)?;

@@ -169,7 +169,11 @@ pub(crate) async fn set_password(
     answer(changed, StatusCode::NO_CONTENT)
 }
 
-async fn may_read(state: &State, client: MaybeClient, headers: &HeaderMap) -> Result<(), Response> {
+pub(crate) async fn may_read(
+    state: &State,
+    client: MaybeClient,
+    headers: &HeaderMap,
+) -> Result<(), Response> {
     let caller = state.caller(client.map(|client| client.0), headers).await;
     caller.map(|_| ()).map_err(refuse)
 }
@@ -217,7 +221,7 @@ fn answer(result: Result<(), String>, good: StatusCode) -> Response {
     }
 }
 
-fn problem(status: StatusCode, text: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, text: &str) -> Response {
     (status, Json(Problem { error: text.to_string() })).into_response()
 }
 

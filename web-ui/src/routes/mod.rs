@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod api;
+pub(crate) mod backup;
 pub(crate) mod login;
 pub(crate) mod pair;
 pub(crate) mod status;

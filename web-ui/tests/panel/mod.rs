@@ -206,6 +206,21 @@ impl Operations for Fake {
         })
     }
 
+    fn backup(&self) -> Answer<'_, web_ui::BackupParts> {
+        let parts: Vec<Result<Vec<u8>, String>> = match self.scene.as_str() {
+            "starting" => vec![Err("a record is damaged".into())],
+            "alone" => vec![Ok(b"half of ".to_vec()), Err("a record is damaged".into())],
+            _ => vec![Ok(b"every".to_vec()), Ok(b"thing".to_vec())],
+        };
+        Box::pin(async move {
+            let (send, receive) = tokio::sync::mpsc::channel(parts.len());
+            for part in parts {
+                send.send(part).await.expect("there is room");
+            }
+            receive
+        })
+    }
+
     fn metrics(&self) -> Answer<'_, String> {
         Box::pin(async { "# EOF\n".into() })
     }
