@@ -12,10 +12,10 @@
 //! | the first [`JOINS_AT_ONCE`] levels | no wait |
 //! | each level above | doubles the time that a session must last first, from [`JOIN_WAIT_MIN`] to [`JOIN_WAIT_MAX`] |
 //!
-//! Until then a box that is alone keeps its lanes, and one whose peer is alone, too, sends it no records. (A peer that is not
-//! alone gets them at once: it has no lanes.) A session that breaks meanwhile has cost nothing. So a link that comes and
-//! goes each second burns nothing more, and one that always lasts just as long as it must, about three blocks
-//! in each [`JOIN_WAIT_MAX`].
+//! Until then a box that is alone keeps its lanes, and one whose peer is alone, too, sends it no records.
+//! (A peer that is not alone gets them at once: it has no lanes.) A session that breaks meanwhile has cost
+//! nothing. So a link that comes and goes each second burns nothing more, and one that always lasts just as
+//! long as it must, about three blocks in each [`JOIN_WAIT_MAX`].
 //!
 //! Nothing of this is kept across a restart, which takes a while itself. The peer has a count of its own.
 

@@ -14,8 +14,8 @@
 //! | greet | the announcement | the first greeting |
 //! | handover, give-back | the last greeting by one box | the first greeting by the other |
 //!
-//! Beside them the control: how late an ordinary thread woke in each run, and how long one `fdatasync` beside the boxes'
-//! own took.
+//! Beside them the control: how late an ordinary thread woke in each run, and how long one `fdatasync` beside
+//! the boxes' own took.
 //!
 //! The clients connect, wait for the greeting, and begin again 5 ms later; their kernel's neighbour cache is a real
 //! one.
