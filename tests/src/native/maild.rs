@@ -201,6 +201,14 @@ impl Maild {
         Ok(())
     }
 
+    /// Its process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn id(&self) -> Result<u32> {
+        Ok(self.child.as_ref().context("it does not run")?.id())
+    }
+
     /// How the process ended, when it did so by itself.
     ///
     /// # Errors

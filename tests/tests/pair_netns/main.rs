@@ -95,6 +95,8 @@ mod thorough {
     scenes! {
         box_loses_power_and_its_clients_use_ipv6
         listener_is_dead
+        failover_thread_is_starved
+        mail_store_is_starved
         disk_is_nearly_full
         disk_is_full
         disk_fails

@@ -75,6 +75,8 @@ scenes![
     program::box_stands_still_for_1_s,
     program::box_stands_still_for_5_s,
     program::box_stands_still_for_30_s,
+    program::failover_thread_is_starved,
+    program::mail_store_is_starved,
     disk::disk_stalls_for_5_s,
     disk::disk_stalls_for_ever,
     disk::disk_is_nearly_full,

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use control::Side::{A, B};
 use control::View;
 
+use crate::netns::hog::Starved;
 use crate::netns::trial::Trial;
 
 /// After the takeover the survivor serves alone for a while.
@@ -85,6 +86,31 @@ pub fn box_stands_still_for_5_s(trial: &mut Trial<'_>) -> Result<()> {
 /// On a box PID 1 ends a maild that hangs for 10 s; here nobody does.
 pub fn box_stands_still_for_30_s(trial: &mut Trial<'_>) -> Result<()> {
     stands_still(trial, Duration::from_secs(30))
+}
+
+/// Only the thread that decides, and sends heartbeats: the guard takes the address off before the other box takes it.
+pub fn failover_thread_is_starved(trial: &mut Trial<'_>) -> Result<()> {
+    is_starved(trial, "failover")
+}
+
+/// The loop of the mail store: heartbeats go on, and say that the box is ill.
+pub fn mail_store_is_starved(trial: &mut Trial<'_>) -> Result<()> {
+    trial.may_be_held_by_two[0] = HANDING_OVER;
+    is_starved(trial, "node")
+}
+
+fn is_starved(trial: &mut Trial<'_>, thread: &str) -> Result<()> {
+    let mut starved = None;
+    trial.fault(|rig| {
+        starved = Some(Starved::thread(rig.a.id()?, thread)?);
+        Ok(())
+    })?;
+    trial.moves(A, B)?;
+    trial.holds(A, &[B])?;
+    trial.rig.b.wait_view(View::Alone)?;
+    trial.lasts(WHILE);
+    drop(starved);
+    trial.heals(|_| Ok(()))
 }
 
 /// All of maild stands still, its guard too, so its kernel keeps the address until it goes on: the announcements must
