@@ -308,9 +308,14 @@ impl<'a> Trial<'a> {
             // that serve a reader. A write waits for two at most: one that was under way, and its own.
             let allowed = [read + late + self.worst.sync, write + late + 2 * self.worst.sync];
             if waited[0] > allowed[0] || waited[1] > allowed[1] {
-                bail!(
+                let what = format!(
                     "b's own clients waited {waited:?} for reads and writes; allowed are {allowed:?}"
                 );
+                let worst = self.worst;
+                if worst.explains(self.rig.dead_after) {
+                    return Err(Unsure { what, worst }.into());
+                }
+                bail!(what);
             }
         }
         let healed = self.settled.zip(self.healed).map(|(settled, healed)| settled - healed);
