@@ -131,6 +131,12 @@ impl Serve {
 }
 
 fn main() -> Result<()> {
+    let outcome = command();
+    log::flush();
+    outcome
+}
+
+fn command() -> Result<()> {
     // A program of its own, for a host that is none of the pair's.
     if std::env::args().nth(1).as_deref() == Some("witness") {
         log::start()?;
@@ -147,9 +153,7 @@ fn main() -> Result<()> {
         (None, None) => anyhow::bail!("--site and --data say which box this is; see --help"),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(args));
-    log::flush();
-    outcome
+    runtime.block_on(run(args))
 }
 
 async fn run(args: Serve) -> Result<()> {
