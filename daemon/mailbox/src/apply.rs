@@ -15,6 +15,7 @@ mod flags;
 mod join;
 mod names;
 mod place;
+mod queue;
 mod show;
 mod touch;
 
@@ -116,6 +117,15 @@ impl<'t> Batch<'t> {
                 let row = self.writer(at.writer)?;
                 row.format = row.format.max(*version);
                 Ok(())
+            }
+            Op::Queue(queued) => self.change_queued(queued.message, |row| {
+                row.queued = Some(queued.clone());
+            }),
+            Op::Attempt { message, attempt, side } => self.change_queued(*message, |row| {
+                row.attempts.entry(*attempt).or_default().side = Some(*side);
+            }),
+            Op::Outcome { message, attempt, recipients } => {
+                self.outcome(at, *message, *attempt, recipients)
             }
             // The user store's, the journal's and the replica's.
             Op::Start

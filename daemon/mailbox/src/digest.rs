@@ -9,9 +9,9 @@ use crate::rows::{Tally, decode, encode};
 use crate::tables::{Table, Tables};
 
 /// Rows that are functions of the set of records, byte for byte. `meta` and `writers` hold positions and
-/// `fresh`, `touched` and `unsettled`
+/// `fresh`, `touched`, `unsent` and `unsettled`
 /// repeat what other tables say; `facts` are not derived from the log.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     Table::Accounts,
     Table::Addresses,
     Table::Subscriptions,
@@ -24,6 +24,7 @@ const TABLES: [Table; 12] = [
     Table::Stale,
     Table::StaleHeirs,
     Table::Bodies,
+    Table::Queue,
 ];
 
 pub(crate) fn digest(tables: &dyn Tables) -> Result<[u8; 32], Error> {

@@ -1,6 +1,6 @@
 //! The keys of the tables: fixed widths, big-endian, so that byte order is the order of the things.
 
-use record::{AccountId, Address, EntryId, MailboxId, Side, Uid, Writer};
+use record::{AccountId, Address, EntryId, MailboxId, QueueId, Side, Uid, Writer};
 
 pub(crate) const APPLIED: &[u8] = b"applied";
 pub(crate) const FACTS_BYTES: &[u8] = b"facts_bytes";
@@ -12,6 +12,10 @@ pub(crate) fn account(account: AccountId) -> [u8; 16] {
 
 pub(crate) fn mailbox(mailbox: MailboxId) -> [u8; 16] {
     mailbox.0.to_be_bytes()
+}
+
+pub(crate) fn queued(message: QueueId) -> [u8; 16] {
+    message.0.to_be_bytes()
 }
 
 pub(crate) fn entry(entry: EntryId) -> [u8; 16] {

@@ -1,4 +1,5 @@
-//! The mailbox index: which messages stand in which mailbox, under which UID, with which flags.
+//! The mailbox index: which messages stand in which mailbox, under which UID, with which flags; and which
+//! of them wait to be sent to other hosts.
 //!
 //! It is derived from the log: [`Index::apply`] takes committed records in log order, and everything
 //! here can be deleted and built again from position 0. Two indexes that have applied the same set of
@@ -30,5 +31,7 @@ mod tables;
 
 pub use error::Error;
 pub use index::Index;
-pub use read::{BodyState, Counts, Delta, EntryState, Incarnation, Join, Mailbox, Stale};
+pub use read::{
+    Attempt, BodyState, Counts, Delta, EntryState, Incarnation, Join, Mailbox, Queued, Stale,
+};
 pub use rows::{FlagState, Lane, Row};

@@ -4,9 +4,13 @@ mod bodies;
 mod messages;
 mod names;
 mod past;
+mod queue;
 mod work;
 
-use record::{AccountId, Entry, EntryId, Flag, MailboxId, ModSeq, Uid, Vector};
+use record::{
+    AccountId, AttemptId, BodyRef, Entry, EntryId, Flag, MailboxId, ModSeq, QueueId, Sent, Side,
+    Uid, Vector,
+};
 
 pub use past::Incarnation;
 
@@ -105,6 +109,29 @@ pub struct Stale {
     /// The account whose home writes it all.
     pub orderer: AccountId,
     pub entries: Vec<(MailboxId, EntryId)>,
+}
+
+/// A message for other hosts, and how far it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Queued {
+    pub message: QueueId,
+    pub owner: Side,
+    pub sender: String,
+    /// With the best that was heard of each.
+    pub recipients: Vec<(String, Option<Sent>)>,
+    pub body: BodyRef,
+    pub attempts: Vec<Attempt>,
+    /// Nobody is left who may yet get it.
+    pub settled: bool,
+}
+
+/// One attempt to send it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub side: Side,
+    /// Its outcome is known.
+    pub over: bool,
 }
 
 /// Does anybody need these bytes of a message?

@@ -22,6 +22,8 @@
 //! | unsettled | account | nothing: mailboxes to join, or a removal that mail came across |
 //! | facts | writer, index of the body's first part | [`FactsRow`]; not derived from the log |
 //! | facts_age | number | [`FactsAge`]: which facts go first when there are too many |
+//! | queue | message | [`QueueRow`]: messages for other hosts, sent ones too |
+//! | unsent | message | nothing: there is a recipient who has not got it, and may yet |
 //!
 //! Rows are postcard-encoded. A change of any of them is a new [`FORMAT`]; the index is built again then.
 
@@ -29,8 +31,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::op::{Seen, Stamp};
 use record::{
-    AccountId, Address, BodyRef, Entry, EntryId, Flag, MailboxId, ModSeq, Side, Uid, Vector, View,
-    Writer,
+    AccountId, Address, AttemptId, BodyRef, Entry, EntryId, Flag, MailboxId, ModSeq, Outbound,
+    Sent, Side, Uid, Vector, View, Writer,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,7 @@ use crate::error::Error;
 use crate::tables::{Table, Tables};
 
 /// Version of everything in this file.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
 /// One message as clients see it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -277,6 +279,35 @@ pub(crate) struct BodyUse {
     pub(crate) living: u64,
     /// What ended the others.
     pub(crate) ended: Vector,
+}
+
+/// A message for other hosts, as far as its records have been applied.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct QueueRow {
+    pub(crate) queued: Option<Outbound>,
+    /// By whom, and whether it is known how it went.
+    pub(crate) attempts: BTreeMap<AttemptId, QueueAttempt>,
+    /// The best that was ever heard of each recipient: who has it once has it.
+    pub(crate) sent: BTreeMap<u32, Sent>,
+    /// The records that said so.
+    pub(crate) ended: Vector,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct QueueAttempt {
+    pub(crate) side: Option<Side>,
+    pub(crate) over: bool,
+}
+
+impl QueueRow {
+    /// Nobody is left who may yet get it.
+    pub(crate) fn is_settled(&self) -> bool {
+        let settled = |recipient: usize| {
+            let sent = u32::try_from(recipient).ok().and_then(|index| self.sent.get(&index));
+            matches!(sent, Some(Sent::Taken | Sent::Refused { .. }))
+        };
+        self.queued.as_ref().is_none_or(|queued| (0..queued.recipients.len()).all(settled))
+    }
 }
 
 /// What somebody found out about a message by reading it.

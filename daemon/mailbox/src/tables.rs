@@ -35,10 +35,12 @@ pub(crate) enum Table {
     Unsettled,
     Facts,
     FactsAge,
+    Queue,
+    Unsent,
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 20] = [
+    pub(crate) const ALL: [Table; 22] = [
         Table::Meta,
         Table::Writers,
         Table::Accounts,
@@ -59,6 +61,8 @@ impl Table {
         Table::Unsettled,
         Table::Facts,
         Table::FactsAge,
+        Table::Queue,
+        Table::Unsent,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -83,6 +87,8 @@ impl Table {
             Table::Unsettled => "unsettled",
             Table::Facts => "facts",
             Table::FactsAge => "facts_age",
+            Table::Queue => "queue",
+            Table::Unsent => "unsent",
         }
     }
 }

@@ -8,8 +8,8 @@ use journal::{Damaged, Disk, Log, Position};
 use mailbox::{BodyState, Index};
 use record::op::Stamp;
 use record::{
-    AccountId, Address, BodyRef, Clock, Entry, EntryId, Formats, MailboxId, Op, Refused, RequestId,
-    Side, Vector, Writer, decode_head, frame_length,
+    AccountId, Address, BodyRef, Clock, Entry, EntryId, Formats, MailboxId, Op, Outbound, QueueId,
+    Refused, RequestId, Side, Vector, Writer, decode_head, frame_length,
 };
 use replica::{Applied, Hello, Lane, Message, Mode, Recovered, Replica, Sabotage, Wish};
 use users::Users;
@@ -34,6 +34,12 @@ pub enum Input {
     Deliver {
         body: Body,
         places: Vec<Place>,
+        answer: Answer,
+    },
+    /// A message for other hosts.
+    Queue {
+        body: Body,
+        letter: Letter,
         answer: Answer,
     },
     LinkUp {
@@ -93,6 +99,16 @@ pub struct Place {
     pub flags: Vec<String>,
 }
 
+/// The envelope of a message for other hosts, whose body is on its way.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub request: RequestId,
+    pub message: QueueId,
+    /// The reverse-path.
+    pub sender: String,
+    pub recipients: Vec<String>,
+}
+
 #[derive(Debug, PartialEq)]
 pub enum Output {
     /// To the peer, in this order.
@@ -142,6 +158,8 @@ pub struct Core<D: Disk> {
     /// What the state leaves to do is not looked for before this is applied: it is in the log already.
     work_written: u64,
     serving: Serving,
+    /// The end of the log when this box came into `both`: its peer's attempts to send are applied from there on.
+    both_from: u64,
     pub(crate) answers: BTreeMap<RequestId, Answer>,
     /// Committed, to be answered when applied up to here.
     unapplied: VecDeque<(u64, RequestId)>,
@@ -266,6 +284,7 @@ impl<D: Disk> Core<D> {
             apply_asked: applied,
             work_written: 0,
             serving: Serving::NotYet,
+            both_from: 0,
             answers: BTreeMap::new(),
             unapplied: VecDeque::new(),
             failed: false,
@@ -288,6 +307,7 @@ impl<D: Disk> Core<D> {
                 self.replica(now, replica::Input::Submit { request, wish });
             }
             Input::Deliver { body, places, answer } => self.deliver(now, body, places, answer),
+            Input::Queue { body, letter, answer } => self.queue(now, body, letter, answer),
             Input::LinkUp { peer } => {
                 match Link::new(&self.log, &peer) {
                     Ok(link) => self.link = Some(link),
@@ -353,6 +373,28 @@ impl<D: Disk> Core<D> {
             let wish = Wish::Place { account: place.account, entries: vec![entry] };
             self.answers.insert(place.request, answer);
             self.replica(now, replica::Input::Submit { request: place.request, wish });
+        }
+    }
+
+    fn queue(&mut self, now: Instant, body: Body, letter: Letter, answer: Answer) {
+        let mut reference = body.reference(self.replica.writer());
+        reference.index = self.replica.append_body(body.parts);
+        self.drain();
+        let Letter { request, message, sender, recipients } = letter;
+        let owner = self.replica.writer().side;
+        let wish = Wish::Queue(Outbound { message, owner, sender, recipients, body: reference });
+        self.answers.insert(request, answer);
+        self.replica(now, replica::Input::Submit { request, wish });
+    }
+
+    /// How this box stands to messages for other hosts.
+    #[must_use]
+    pub fn queue_standing(&self, peer_is_off: bool) -> queue::Standing {
+        match self.replica.mode() {
+            _ if !self.serving() => queue::Standing::Outside,
+            Mode::Both if self.applied >= self.both_from => queue::Standing::Both,
+            Mode::Alone if self.link.is_none() => queue::Standing::Alone { peer_is_off },
+            _ => queue::Standing::Outside,
         }
     }
 
@@ -504,6 +546,9 @@ impl<D: Disk> Core<D> {
                 }
                 replica::Output::Mode(mode) => {
                     let in_view = matches!(mode, Mode::Alone | Mode::Both);
+                    if mode == Mode::Both {
+                        self.both_from = self.log.end().0;
+                    }
                     if in_view && self.serving == Serving::NotYet {
                         self.serving = Serving::From(self.log.end().0);
                     }

@@ -177,8 +177,9 @@ mod tests {
 
     fn peer(held: Vector) -> Hello {
         let formats = Formats::of_this_program("a test", 0);
-        let (synced, blank) = (held.clone(), false);
-        Hello { formats, written: 1, side: Side::B, writer: THEIRS, held, synced, blank, disk: 3 }
+        let (synced, blank, alone) = (held.clone(), false, false);
+        let (written, side, writer, disk) = (1, Side::B, THEIRS, 3);
+        Hello { formats, written, side, writer, held, synced, blank, disk, alone }
     }
 
     /// Where the nth frame lies in the log's only segment.

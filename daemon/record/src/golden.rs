@@ -1,15 +1,19 @@
 //! One of each operation of format 1, every field with something in it. A later format gets its own list.
 
-use crate::id::{AccountId, Clock, EntryId, MailboxId, ModSeq, Side, Uid, Writer};
-use crate::op::{BodyPart, BodyRef, Entry, FlagChange, Op, View};
+use crate::id::{
+    AccountId, AttemptId, Clock, EntryId, MailboxId, ModSeq, QueueId, Side, Uid, Writer,
+};
+use crate::op::{BodyPart, BodyRef, Entry, FlagChange, Op, Outbound, Sent, View};
 
 pub(crate) fn operations() -> Vec<Op> {
     let writer = Writer { side: Side::A, incarnation: 0xabcd };
     let (account, mailbox) = (AccountId(3), MailboxId(5));
+    let (message, attempt) = (QueueId(19), AttemptId(21));
+    let body = BodyRef { writer, index: 9, parts: 2, header_bytes: 300, size_bytes: 70_000 };
     let entry = Entry {
         entry: EntryId(7),
         mailbox,
-        body: BodyRef { writer, index: 9, parts: 2, header_bytes: 300, size_bytes: 70_000 },
+        body,
         internal_date_s: -2,
         flags: vec!["\\Seen".into(), "Later".into()],
     };
@@ -57,5 +61,22 @@ pub(crate) fn operations() -> Vec<Op> {
         Op::Setting { key: "certificate".into(), value: vec![0, 255] },
         Op::Gap { count: 300, running_hash: u64::MAX },
         Op::Format { version: 2 },
+        Op::Queue(Outbound {
+            message,
+            owner: Side::B,
+            sender: "ann@example.test".into(),
+            recipients: vec!["bob@elsewhere.test".into(), "cy@elsewhere.test".into()],
+            body,
+        }),
+        Op::Attempt { message, attempt, side: Side::B },
+        Op::Outcome {
+            message,
+            attempt,
+            recipients: vec![
+                (0, Sent::Taken),
+                (1, Sent::Refused { reply: "550 no".into() }),
+                (2, Sent::Later { reply: "450 later".into() }),
+            ],
+        },
     ]
 }

@@ -94,6 +94,14 @@ pub struct AccountId(pub u128);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u128);
 
+/// One message for other hosts, on its way out; chosen by the box that took it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueId(pub u128);
+
+/// One attempt to send such a message; chosen by the box that makes it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptId(pub u128);
+
 macro_rules! hex_debug {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
@@ -108,7 +116,7 @@ macro_rules! hex_debug {
         }
     )*};
 }
-hex_debug!(EntryId, MailboxId, AccountId, RequestId);
+hex_debug!(EntryId, MailboxId, AccountId, RequestId, QueueId, AttemptId);
 
 /// RFC 9051 §2.3.1.1; never 0.
 #[derive(

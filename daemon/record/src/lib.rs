@@ -22,7 +22,7 @@ pub use frame::{
     Codec, FrameError, Record, check, decode, decode_checked_head, decode_head, frame_length,
 };
 pub use id::{
-    AccountId, Address, Clock, EntryId, Incarnation, MailboxId, ModSeq, RequestId, Side, Uid,
-    Vector, Writer,
+    AccountId, Address, AttemptId, Clock, EntryId, Incarnation, MailboxId, ModSeq, QueueId,
+    RequestId, Side, Uid, Vector, Writer,
 };
-pub use op::{BodyPart, BodyRef, Entry, Flag, FlagChange, Op, View};
+pub use op::{BodyPart, BodyRef, Entry, Flag, FlagChange, Op, Outbound, Sent, View};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, Clock, EntryId, MailboxId, ModSeq, Side, Uid, Vector, Writer};
+use crate::id::{
+    AccountId, AttemptId, Clock, EntryId, MailboxId, ModSeq, QueueId, Side, Uid, Vector, Writer,
+};
 
 /// Who is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -176,6 +178,43 @@ pub enum Op {
     Format {
         version: u16,
     },
+    /// A message for other hosts is taken (RFC 5321 §4.1.1.4): the pair sends it.
+    Queue(Outbound),
+    /// `side` is about to connect to other hosts with the message; committed before it does.
+    Attempt {
+        message: QueueId,
+        attempt: AttemptId,
+        side: Side,
+    },
+    /// The attempt is over; what came of it for some recipients, by their places in the list.
+    Outcome {
+        message: QueueId,
+        attempt: AttemptId,
+        recipients: Vec<(u32, Sent)>,
+    },
+}
+
+/// A message with its envelope.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outbound {
+    pub message: QueueId,
+    /// The side that took it, and sends it as long as it can.
+    pub owner: Side,
+    /// The reverse-path; empty for a notification.
+    pub sender: String,
+    pub recipients: Vec<String>,
+    pub body: BodyRef,
+}
+
+/// What another host said of one recipient.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Sent {
+    /// 4yz, or no answer: to be tried again.
+    Later { reply: String },
+    /// 5yz: no use to try again.
+    Refused { reply: String },
+    /// It has taken the message.
+    Taken,
 }
 
 impl Op {
@@ -201,7 +240,10 @@ impl Op {
             | Op::MoveHome { .. }
             | Op::Setting { .. }
             | Op::Gap { .. }
-            | Op::Format { .. } => 1,
+            | Op::Format { .. }
+            | Op::Queue(_)
+            | Op::Attempt { .. }
+            | Op::Outcome { .. } => 1,
         }
     }
 

@@ -57,7 +57,8 @@ impl Replica {
         if self.is_too_late(&wish, applied) {
             return self.refused(request);
         }
-        let stage = if self.may_order(wish.account(), applied) {
+        let unordered = self.mode == Mode::Both && wish.needs_no_order();
+        let stage = if unordered || self.may_order(wish.account(), applied) {
             if self.is_too_far_ahead(&wish) {
                 return;
             }
@@ -305,6 +306,13 @@ impl Replica {
             }
             Wish::RemoveAccount { account } => self.append(Op::RemoveAccount { account }),
             Wish::Setting { key, value } => self.append(Op::Setting { key, value }),
+            Wish::Queue(outbound) => self.append(Op::Queue(outbound)),
+            Wish::Attempt { message, attempt, side } => {
+                self.append(Op::Attempt { message, attempt, side });
+            }
+            Wish::Outcome { message, attempt, recipients } => {
+                self.append(Op::Outcome { message, attempt, recipients });
+            }
             Wish::Place { .. }
             | Wish::Flags { .. }
             | Wish::Expunge { .. }

@@ -1,6 +1,8 @@
 //! What a client of either box wants changed. A wish becomes records at the box that orders it.
 
-use record::{AccountId, Entry, EntryId, Flag, MailboxId, Side};
+use record::{
+    AccountId, AttemptId, Entry, EntryId, Flag, MailboxId, Outbound, QueueId, Sent, Side,
+};
 use serde::{Deserialize, Serialize};
 
 /// One change, complete with every id, so that asking again (after a lost session) is the same wish.
@@ -71,6 +73,20 @@ pub enum Wish {
         account: AccountId,
         home: Side,
     },
+    /// A message for other hosts is taken.
+    Queue(Outbound),
+    /// `side` is about to send it.
+    Attempt {
+        message: QueueId,
+        attempt: AttemptId,
+        side: Side,
+    },
+    /// What came of that.
+    Outcome {
+        message: QueueId,
+        attempt: AttemptId,
+        recipients: Vec<(u32, Sent)>,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -97,6 +113,13 @@ impl Wish {
         }
     }
 
+    /// It gives no number and takes no name, so any side may write it: nothing depends on its place among
+    /// the others.
+    #[must_use]
+    pub fn needs_no_order(&self) -> bool {
+        matches!(self, Wish::Queue(_) | Wish::Attempt { .. } | Wish::Outcome { .. })
+    }
+
     /// The account whose home orders this; `None` is ordered by side a.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
@@ -113,7 +136,10 @@ impl Wish {
             Wish::CreateAccount { .. }
             | Wish::SetPassword { .. }
             | Wish::RemoveAccount { .. }
-            | Wish::Setting { .. } => None,
+            | Wish::Setting { .. }
+            | Wish::Queue(_)
+            | Wish::Attempt { .. }
+            | Wish::Outcome { .. } => None,
         }
     }
 }

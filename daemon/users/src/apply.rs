@@ -55,7 +55,10 @@ pub(crate) fn apply(changes: &mut Changes<'_>, record: &Record) -> Result<(), Er
         | Op::CreateMailbox { .. }
         | Op::RenameMailbox { .. }
         | Op::DeleteMailbox { .. }
-        | Op::Subscribe { .. } => Ok(()),
+        | Op::Subscribe { .. }
+        | Op::Queue(_)
+        | Op::Attempt { .. }
+        | Op::Outcome { .. } => Ok(()),
     }
 }
 

@@ -366,7 +366,8 @@ impl SimBox {
             | Break::FailedSyncCounts
             | Break::DamageUnnoticed
             | Break::ReclaimAlone
-            | Break::Rule(_) => {}
+            | Break::Rule(_)
+            | Break::Queue(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ mod take_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use record::{AccountId, EntryId, Flag, MailboxId, RequestId, Side};
+use record::{AccountId, EntryId, Flag, MailboxId, QueueId, RequestId, Side};
 use replica::Wish;
 
 use super::world::{World, at};
@@ -46,6 +46,8 @@ enum Asked {
     ClearFlag(EntryId, Flag),
     Mailbox(MailboxId),
     Account(AccountId),
+    /// A message for other hosts.
+    Queue(QueueId),
     Password {
         account: AccountId,
         hash: String,
@@ -72,6 +74,8 @@ pub struct Clients {
     pub flags_cleared: BTreeMap<(EntryId, Flag), Answered>,
     pub mailboxes: BTreeMap<MailboxId, Answered>,
     pub made_accounts: BTreeMap<AccountId, Answered>,
+    /// Messages for other hosts.
+    pub queued: BTreeMap<QueueId, Answered>,
     pub passwords_set: BTreeMap<AccountId, Answered>,
     /// Passwords that somebody saw and replaced.
     pub passwords_replaced: BTreeMap<(AccountId, String), Answered>,
@@ -164,6 +168,9 @@ impl Clients {
             Asked::Account(account) => {
                 self.made_accounts.insert(account, answered);
             }
+            Asked::Queue(message) => {
+                self.queued.insert(message, answered);
+            }
             Asked::Password { account, replaced, .. } => {
                 self.passwords_set.insert(account, answered);
                 let replaced = replaced.map(|old| ((account, old), answered));
@@ -198,6 +205,7 @@ impl Clients {
         self.flags_cleared.retain(|_, answered| keep(answered));
         self.mailboxes.retain(|_, answered| keep(answered));
         self.made_accounts.retain(|_, answered| keep(answered));
+        self.queued.retain(|_, answered| keep(answered));
         self.passwords_set.retain(|_, answered| keep(answered));
         self.passwords_replaced.retain(|_, answered| keep(answered));
     }

@@ -73,6 +73,8 @@ pub struct Counts {
     pub steps: u64,
     pub virtual_ms: u64,
     pub deliveries: u64,
+    /// Messages that a recipient at another host got.
+    pub sent: u64,
     pub changes: u64,
     pub acknowledged: u64,
     /// By a box whose disk had failed.
@@ -121,6 +123,7 @@ impl std::ops::AddAssign for Counts {
         self.steps += other.steps;
         self.virtual_ms += other.virtual_ms;
         self.deliveries += other.deliveries;
+        self.sent += other.sent;
         self.changes += other.changes;
         self.acknowledged += other.acknowledged;
         self.acknowledged_late += other.acknowledged_late;
@@ -150,8 +153,8 @@ impl std::fmt::Display for Counts {
         )?;
         writeln!(
             f,
-            "{} deliveries, {} other changes; {} acknowledged, {} of them after the disk had failed",
-            self.deliveries, self.changes, self.acknowledged, self.acknowledged_late
+            "{} deliveries, {} sent elsewhere, {} other changes; {} acknowledged, {} of them after the disk had failed",
+            self.deliveries, self.sent, self.changes, self.acknowledged, self.acknowledged_late
         )?;
         writeln!(
             f,

@@ -5,6 +5,7 @@
 //! | `world` | the boxes and what happens to them, step by step |
 //! | `faults` | what goes wrong |
 //! | `failing` | a disk that fails while its box goes on for a moment |
+//! | `outbound` | each box sends messages to other hosts |
 //! | `keep` | rot, scrub, mending, reclaim |
 //! | `releases` | which release of the program each box has |
 //! | `boxes` | one box: its disk and, while it is up, its core and stores |
@@ -31,6 +32,7 @@ mod faults;
 mod keep;
 pub mod many;
 mod options;
+mod outbound;
 pub mod prove;
 mod random;
 mod releases;

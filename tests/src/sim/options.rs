@@ -43,6 +43,8 @@ pub enum Break {
     DamageUnnoticed,
     /// What is dead for this box is reclaimed, whatever the peer knows.
     ReclaimAlone,
+    /// In the sending of messages to other hosts.
+    Queue(queue::Sabotage),
 }
 
 impl Break {
@@ -73,6 +75,8 @@ impl Break {
         Break::Rule(Sabotage::DeadBodyCopied),
         Break::Rule(Sabotage::FormatTooSoon),
         Break::Rule(Sabotage::RemovalNotAgreed),
+        Break::Queue(queue::Sabotage::NoTakeoverWait),
+        Break::Queue(queue::Sabotage::PeersAttemptsUnseen),
     ];
 
     /// The promise whose checker is meant to catch it.
@@ -107,6 +111,7 @@ impl Break {
             | Break::Rule(Sabotage::FlagsForgotten | Sabotage::WishAgesAnew) => "P5",
             Break::Rule(Sabotage::NoAskingAgain) => "P6",
             Break::DamageUnnoticed => "P9",
+            Break::Queue(_) => "queue",
         }
     }
 
@@ -118,7 +123,15 @@ impl Break {
             | Break::BodyMixedUp
             | Break::FailedSyncCounts
             | Break::DamageUnnoticed
-            | Break::ReclaimAlone => None,
+            | Break::ReclaimAlone
+            | Break::Queue(_) => None,
+        }
+    }
+
+    pub(super) fn in_queue(self) -> Option<queue::Sabotage> {
+        match self {
+            Break::Queue(rule) => Some(rule),
+            _ => None,
         }
     }
 }
@@ -127,6 +140,7 @@ impl std::fmt::Display for Break {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Break::Rule(rule) => write!(f, "{rule:?}"),
+            Break::Queue(rule) => write!(f, "{rule:?}"),
             other => write!(f, "{other:?}"),
         }
     }

@@ -14,6 +14,7 @@ use super::clients::Clients;
 use super::counts::{Counts, Fault};
 use super::faults::Weather;
 use super::options::Options;
+use super::outbound::{Elsewhere, Sender};
 use super::random::Random;
 
 /// After the faults stop, all must be well within so many rounds.
@@ -44,6 +45,8 @@ pub struct World {
     pub cable: Cable,
     pub clients: Clients,
     pub checks: Checks,
+    pub senders: [Sender; 2],
+    pub elsewhere: Elsewhere,
     pub story: Vec<String>,
     pub counts: Counts,
     pub weather: Weather,
@@ -72,6 +75,7 @@ impl World {
         let boxes = Side::BOTH.map(|side| SimBox::new(side, &mut random, options.broken));
         let weather = Weather::of(&mut random);
         let checks = Checks::default();
+        let senders = Side::BOTH.map(|side| Sender::new(side, options.broken));
         World {
             options,
             seed,
@@ -80,6 +84,8 @@ impl World {
             cable: Cable::default(),
             clients: Clients::default(),
             checks,
+            senders,
+            elsewhere: Elsewhere::default(),
             story: Vec::new(),
             counts: Counts::of_one_run(),
             weather,
@@ -202,6 +208,7 @@ impl World {
                     self.counts.acknowledged_late += u64::from(ends);
                     let both_since = self.boxes[at(side)].both_since;
                     self.clients.done(side, request, both_since);
+                    self.senders[at(side)].done(request);
                 }
                 Output::Refused { request } => {
                     self.counts.refused += 1;
@@ -219,6 +226,7 @@ impl World {
                 Output::Mode(mode) => {
                     self.tell(|| format!("{side} is {mode:?}"));
                     let asked = self.clients.asked_so_far();
+                    self.elsewhere.mode(side, mode, self.counts.virtual_ms);
                     let one = self.side_box(side);
                     one.both_since = None;
                     if mode == Mode::Both {
@@ -242,6 +250,7 @@ impl World {
                 }
             }
         }
+        self.tell_standing(side);
         Ok(())
     }
 
@@ -273,13 +282,15 @@ impl World {
             0..5 => self.maybe_connect(),
             5..8 => self.notice_cut(side),
             8..10 => self.maybe_take_over(side),
-            10..45 => {
+            10..43 => {
                 let burst = if self.random.permille(200) { BURST } else { 1 };
                 (0..burst).try_for_each(|_| self.receive(side))
             }
-            45..60 => self.sync(side),
-            60..73 => Clients::deliver(self, side),
-            73..83 => Clients::change(self, side),
+            43..57 => self.sync(side),
+            57..69 => Clients::deliver(self, side),
+            69..71 => Clients::send_elsewhere(self, side),
+            71..80 => Clients::change(self, side),
+            80..83 => self.send_some(side),
             83 => self.maybe_bless(side),
             84..92 if self.boxes[at(side)].ending.is_some() => Ok(()),
             84 => {
@@ -319,7 +330,10 @@ impl World {
         self.maybe_another_release(side);
         let (incarnation, unix_ms) = (self.random.id(), self.clock(side));
         match self.side_box(side).start(incarnation, unix_ms) {
-            Ok(()) => self.tell(|| format!("{side} starts")),
+            Ok(()) => {
+                self.tell(|| format!("{side} starts"));
+                self.elsewhere.started(side, self.counts.virtual_ms);
+            }
             // It tries again later.
             Err(OpenError::Log(error @ journal::Error::DiskFull { .. })) => {
                 self.tell(|| format!("{side} cannot start: {error}"));
@@ -338,6 +352,7 @@ impl World {
         self.side_box(side).stop(power_cut);
         self.clients.stopped(side);
         self.find_the_lie(side);
+        self.senders[at(side)] = Sender::new(side, self.options.broken);
     }
 
     fn maybe_connect(&mut self) -> Step {
@@ -526,6 +541,7 @@ impl World {
         }
         self.scrub_all()?;
         self.settle(MENDING_ROUNDS)?;
+        self.send_all()?;
         checks::at_the_end(self)
     }
 

@@ -20,10 +20,14 @@ const EDGES: &[(&str, &[&str])] = &[
     ("smtp", &["message"]),
     ("imap", &["message"]),
     ("pop3", &["message"]),
+    ("queue", &["record"]),
     // Not `failover`: who serves which address is not a matter of the service itself.
     (
         "node",
-        &["record", "replica", "message", "smtp", "imap", "pop3", "journal", "mailbox", "users"],
+        &[
+            "record", "replica", "message", "smtp", "imap", "pop3", "queue", "journal", "mailbox",
+            "users",
+        ],
     ),
     // It names the operations that it needs as a trait; maild brings them.
     ("web-ui", &[]),

@@ -9,7 +9,7 @@ use super::tree::{crates, rust};
 use crate::report;
 
 const PURE: &[&str] =
-    &["record", "replica", "failover", "message", "smtp", "imap", "pop3", "control"];
+    &["record", "replica", "failover", "message", "smtp", "imap", "pop3", "queue", "control"];
 
 /// Words that only I/O needs. `std::net::IpAddr` and its kin are values.
 const IMPURE: &[&str] = &[

@@ -35,7 +35,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn change_body(
+    pub(super) fn change_body(
         &mut self,
         body: BodyRef,
         change: impl FnOnce(&mut BodyUse),

@@ -7,4 +7,5 @@ mod disk;
 mod history;
 mod names;
 mod orders;
+mod queue;
 mod script;

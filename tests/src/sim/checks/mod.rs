@@ -9,6 +9,7 @@
 //! | P4 UIDNEXT | nothing new below the UIDNEXT told; UIDNEXT and MODSEQ never fall | a client that goes by MODSEQ knows all |
 //! | P5 resurrection | what was seen going stays away | what was expunged is gone; flags are as asked |
 //! | P6 liveness | | both boxes serve in `both` and owe nobody an answer |
+//! | queue | no message is sent twice without need (`outbound`) | every recipient has heard |
 //! | P9 scrub | | every record readable on both disks, and the same |
 
 mod convergence;
@@ -18,6 +19,7 @@ mod identity;
 mod liveness;
 mod log_facts;
 mod modseq;
+mod queue;
 mod resurrection;
 mod scrub;
 mod uidnext;
@@ -128,6 +130,7 @@ pub fn at_the_end(world: &World) -> Result<(), String> {
             broken.extend(resurrection::check(world, side, core, &facts)?);
         }
         broken.extend(world.checks.modseq.check(world)?);
+        broken.extend(queue::check(world)?);
     }
     verdict(broken)
 }

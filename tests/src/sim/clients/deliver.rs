@@ -1,15 +1,18 @@
-//! New mail: one message for one account or several, and APPEND into any mailbox.
+//! New mail: one message for one account or several, APPEND into any mailbox, and messages for other hosts.
 
 use std::collections::BTreeMap;
 
 use mailbox::Mailbox;
 use node::body::Body;
-use node::core::{Answer, Input, Place};
-use record::{EntryId, RequestId, Side};
+use node::core::{Answer, Input, Letter, Place};
+use record::{EntryId, QueueId, RequestId, Side};
 
 use super::{Asked, Clients, Placed};
 use crate::sim::options::Break;
 use crate::sim::world::{Step, World, at};
+
+/// Recipients of a message for other hosts.
+const RECIPIENTS_MAX: usize = 3;
 
 impl Clients {
     pub fn deliver(world: &mut World, side: Side) -> Step {
@@ -64,5 +67,26 @@ impl Clients {
         let mixed_up = world.options.broken == Some(Break::BodyMixedUp) && number % 7 == 6;
         let body = Body::new(&Clients::message(if mixed_up { number - 1 } else { number }));
         world.give(side, Input::Deliver { body, places, answer: Answer::AtCommit })
+    }
+
+    /// A message for somebody at another host.
+    pub fn send_elsewhere(world: &mut World, side: Side) -> Step {
+        if !world.boxes[at(side)].is_serving() {
+            return Ok(());
+        }
+        let World { clients, random, .. } = world;
+        clients.deliveries += 1;
+        let number = clients.deliveries;
+        let (request, message) = (RequestId(random.id()), QueueId(random.id()));
+        let recipients = 1 + random.below(RECIPIENTS_MAX);
+        let recipients = (0..recipients).map(|at| format!("{at}@elsewhere.test")).collect();
+        clients.note(request, Asked::Queue(message));
+        clients.waiting[at(side)].insert(request);
+        world.counts.deliveries += 1;
+        world.elsewhere.expects(message, number);
+        world.tell(|| format!("{side} gets message {number} for elsewhere: {message:?}"));
+        let body = Body::new(&Clients::message(number));
+        let letter = Letter { request, message, sender: "a@here.test".into(), recipients };
+        world.give(side, Input::Queue { body, letter, answer: Answer::AtCommit })
     }
 }
