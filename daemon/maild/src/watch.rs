@@ -410,6 +410,11 @@ impl Watch {
     async fn feed(&mut self, input: Input) {
         let now = Instant::now();
         self.pulse.beat();
+        if self.pulse.took_off() {
+            let dead_after = Duration::from_millis(self.parts.site.timing.dead_after_ms);
+            let paused_for = guard::patience(dead_after);
+            self.failover.handle(now, Input::Resumed { paused_for });
+        }
         self.failover.handle(now, input);
         while let Some(output) = self.failover.poll() {
             self.carry_out(output).await;

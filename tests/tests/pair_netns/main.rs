@@ -96,6 +96,7 @@ mod thorough {
         box_loses_power_and_its_clients_use_ipv6
         listener_is_dead
         failover_thread_is_starved
+        failover_thread_is_starved_for_a_moment
         mail_store_is_starved
         disk_is_nearly_full
         disk_is_full

@@ -76,6 +76,7 @@ scenes![
     program::box_stands_still_for_5_s,
     program::box_stands_still_for_30_s,
     program::failover_thread_is_starved,
+    program::failover_thread_is_starved_for_a_moment,
     program::mail_store_is_starved,
     disk::disk_stalls_for_5_s,
     disk::disk_stalls_for_ever,

@@ -93,6 +93,21 @@ pub fn failover_thread_is_starved(trial: &mut Trial<'_>) -> Result<()> {
     is_starved(trial, "failover")
 }
 
+/// For about as long as the guard waits: whether it took the address off or not, the box knows what it holds.
+pub fn failover_thread_is_starved_for_a_moment(trial: &mut Trial<'_>) -> Result<()> {
+    for ms in [370, 400, 430, 460] {
+        trial.fault(|rig| {
+            let starved = Starved::thread(rig.a.id()?, "failover")?;
+            std::thread::sleep(Duration::from_millis(ms));
+            drop(starved);
+            Ok(())
+        })?;
+        trial.lasts(WHILE);
+        trial.heals(|_| Ok(()))?;
+    }
+    Ok(())
+}
+
 /// The loop of the mail store: heartbeats go on, and say that the box is ill.
 pub fn mail_store_is_starved(trial: &mut Trial<'_>) -> Result<()> {
     trial.may_be_held_by_two[0] = HANDING_OVER;
