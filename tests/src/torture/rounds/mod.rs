@@ -108,6 +108,9 @@ fn one(
     dice: &mut Dice,
     totals: &mut Totals,
 ) -> Result<()> {
+    if round % ROUNDS_OF_A_PROGRAM == ROUNDS_OF_A_PROGRAM - 1 {
+        start_anew(plan.fault, stand)?;
+    }
     let begin = Instant::now();
     wait(dice, 50, 500);
     stand.check_alive()?;
@@ -148,6 +151,21 @@ fn one(
     Ok(())
 }
 
+/// A program that was alone often waits longer and longer before it joins (`replica::limits::JOINS_AT_ONCE`), and a
+/// torture has more rounds in an hour than a pair has in its life. Faults that end programs see to that
+/// themselves.
+fn start_anew(fault: Fault, stand: &mut Stand) -> Result<()> {
+    if matches!(fault, Fault::Kill | Fault::Power) {
+        return Ok(());
+    }
+    for side in [Side::A, Side::B] {
+        stand.pair.get_mut(side).kill()?;
+        stand.pair.get_mut(side).start()?;
+        stand.pair.wait_both()?;
+    }
+    Ok(())
+}
+
 fn disk_of(maild: &Maild) -> Result<Disk> {
     Disk::make(maild.folder().join("disk.img"), maild.data(), DISK_MIB)
 }
@@ -160,6 +178,8 @@ fn wait(dice: &mut Dice, from_ms: usize, to_ms: usize) -> u64 {
 }
 
 const DISK_MIB: u64 = 2048;
+/// A round has up to three breaks of the link.
+const ROUNDS_OF_A_PROGRAM: usize = 3;
 
 fn one_of(dice: &mut Dice) -> Side {
     if dice.percent(50) { Side::A } else { Side::B }
