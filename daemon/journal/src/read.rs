@@ -9,6 +9,7 @@ use crate::error::{Damage, Error, disk_error};
 use crate::gap::hash_before;
 use crate::limits::{INDEX_CACHE_BYTES_MAX, INDEX_FILE_BYTES_MAX, OPEN_SEGMENTS_MAX};
 use crate::log::{Held, Log, Position, Sealed, State};
+use crate::rewrite::Entries;
 use crate::scan::ScannedFrame;
 use crate::segment::entry::{ENTRY_HEAD_BYTES, FrameHead, Salt};
 use crate::segment::header::{Header, Table};
@@ -242,13 +243,35 @@ impl<D: Disk> Log<D> {
             Some(index) => index,
             None => self.rebuild_index(&file, &name, &header?, records)?,
         };
-        let opened = Arc::new(Opened { file: Arc::new(file), index });
+        let opened = Arc::new(self.without_mended(Opened { file: Arc::new(file), index }, first));
         let state = self.lock();
         if state.sealed_at(first).1 == generation {
             self.cache().insert(first, opened.clone());
         }
         drop(state);
         Ok(opened)
+    }
+
+    /// A side index is not synced, so after a power cut it may be one of before a mend.
+    fn without_mended(&self, mut opened: Opened<D>, first: u64) -> Opened<D> {
+        let holes = opened.index.holes().to_vec();
+        if holes.is_empty() {
+            return opened;
+        }
+        let mut all_mended = opened.index.clone();
+        holes.iter().for_each(|ordinal| all_mended.fill_hole(*ordinal));
+        let file = opened.file.clone();
+        let mended = Opened { file, index: all_mended };
+        let mut entries = Entries::new(self, &mended, first);
+        for ordinal in holes {
+            let whole = entries.whole(ordinal);
+            let there = whole.map(|whole| (whole.frame.address, whole.frame.end()));
+            let span = opened.index.span_at(ordinal).map(|span| (span.first, span.end()));
+            if there.is_some() && there == span {
+                opened.index.fill_hole(ordinal);
+            }
+        }
+        opened
     }
 
     fn kept_index(&self, first: u64, records: u32, generation: u32) -> Option<SegmentIndex> {

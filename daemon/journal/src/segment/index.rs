@@ -144,6 +144,11 @@ impl SegmentIndex {
         slots.ordinals.resize(slots.ordinals.len() + records as usize, ordinal);
     }
 
+    /// Ordinals whose record is damaged, ascending.
+    pub fn holes(&self) -> &[u32] {
+        &self.holes
+    }
+
     /// A damaged record is whole again, at its place.
     pub fn fill_hole(&mut self, ordinal: u32) {
         self.holes.retain(|hole| *hole != ordinal);
