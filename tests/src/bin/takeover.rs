@@ -69,7 +69,7 @@ fn main() -> Result<()> {
         bail!("skipped: {why}");
     }
     let timing = Timing { dead_after_ms: args.dead_after_ms, cold_start_wait_ms: 3000 };
-    let mut rig = Rig::build("takeover", timing)?;
+    let mut rig = Rig::build("takeover", timing, true)?;
     rig.street.enter()?;
     rig.start()?;
     let account = rig.next_account()?;

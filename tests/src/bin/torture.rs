@@ -59,6 +59,9 @@ enum Torture {
         /// Silence for this long means dead
         #[arg(long, default_value_t = 600)]
         dead_after_ms: u64,
+        /// No scene of a failing disk is played, and no box has a file system in a file
+        #[arg(long)]
+        no_disk: bool,
     },
     /// Both boxes take mail for the same mailboxes while nothing passes between them
     Split {
@@ -118,12 +121,15 @@ fn main() -> Result<()> {
         Torture::Keep { mib } => keep(*mib)?,
         Torture::Broken => broken()?,
         Torture::Full => full()?,
-        Torture::Failover { minutes, seed, scenes, dead_after_ms } => failover(&FailoverPlan {
-            minutes: *minutes,
-            seed: *seed,
-            scenes: scenes.clone(),
-            dead_after_ms: *dead_after_ms,
-        })?,
+        Torture::Failover { minutes, seed, scenes, dead_after_ms, no_disk } => {
+            failover(&FailoverPlan {
+                minutes: *minutes,
+                seed: *seed,
+                scenes: scenes.clone(),
+                dead_after_ms: *dead_after_ms,
+                no_disk: *no_disk,
+            })?
+        }
         Torture::Split { messages, mailboxes } => split(*messages, *mailboxes)?,
     };
     if let Some(path) = cli.json {

@@ -61,11 +61,11 @@ pub struct Rig {
 pub struct NoDisk;
 
 impl Rig {
-    /// Two boxes with blank disks and without power.
+    /// Two boxes with blank disks and without power. `disk`: box a has a file system of its own, which can fail.
     ///
     /// # Errors
     /// When this is not permitted; see [`super::missing`].
-    pub fn build(name: &str, timing: Timing) -> Result<Rig> {
+    pub fn build(name: &str, timing: Timing, disk: bool) -> Result<Rig> {
         let folder = tempfile::Builder::new().prefix("twinpost-").tempdir()?;
         let rack = start_rack(folder.path().to_owned())?;
         let street = Arc::new(Room::new()?);
@@ -90,7 +90,7 @@ impl Rig {
         let holders = Holders::watch(&stations)?;
         let image = boxes.a.folder().join("disk.img");
         Ok(Rig {
-            disk_of_a: Disk::make(image, boxes.a.data(), DISK_MIB).ok(),
+            disk_of_a: disk.then(|| Disk::make(image, boxes.a.data(), DISK_MIB).ok()).flatten(),
             boxes,
             holders,
             stations,

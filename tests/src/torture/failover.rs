@@ -20,6 +20,8 @@ pub struct FailoverPlan {
     /// Names of scenes; all when there is none.
     pub scenes: Vec<String>,
     pub dead_after_ms: u64,
+    /// No box has a file system of its own: what a machine's own disk does to one does not matter.
+    pub no_disk: bool,
 }
 
 /// What became of one scene, over all its plays.
@@ -106,7 +108,7 @@ fn play(
 fn with_rig<'a>(place: &'a mut Option<Rig>, plan: &FailoverPlan) -> Result<&'a mut Rig> {
     if place.is_none() {
         let timing = Timing { dead_after_ms: plan.dead_after_ms, cold_start_wait_ms: 3000 };
-        let mut rig = Rig::build("failover", timing)?;
+        let mut rig = Rig::build("failover", timing, !plan.no_disk)?;
         rig.street.enter()?;
         rig.start()?;
         *place = Some(rig);

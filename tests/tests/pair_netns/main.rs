@@ -31,7 +31,7 @@ fn play(name: &str) {
     let mut rig = match place.take() {
         Some(rig) => rig,
         None => {
-            let mut rig = Rig::build("netns", TIMING).expect("what is permitted works");
+            let mut rig = Rig::build("netns", TIMING, true).expect("what is permitted works");
             rig.street.enter().expect("a street that was just made");
             rig.start().expect("a pair that starts");
             rig
