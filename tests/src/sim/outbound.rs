@@ -85,7 +85,7 @@ struct Got {
     /// The start of that side's program.
     run: u64,
     attempt: AttemptId,
-    ms: u64,
+    at: Duration,
 }
 
 /// The world outside, and what it knows of the boxes.
@@ -95,8 +95,8 @@ pub struct Elsewhere {
     expected: BTreeMap<QueueId, u64>,
     got: BTreeMap<(QueueId, u32), Vec<Got>>,
     runs: [u64; 2],
-    up_since_ms: [u64; 2],
-    alone_since_ms: [Option<u64>; 2],
+    up_since: [Duration; 2],
+    alone_since: [Option<Duration>; 2],
 }
 
 impl Elsewhere {
@@ -104,15 +104,15 @@ impl Elsewhere {
         self.expected.insert(message, number);
     }
 
-    pub fn started(&mut self, side: Side, ms: u64) {
+    pub fn started(&mut self, side: Side, now: Duration) {
         self.runs[at(side)] += 1;
-        self.up_since_ms[at(side)] = ms;
-        self.alone_since_ms[at(side)] = None;
+        self.up_since[at(side)] = now;
+        self.alone_since[at(side)] = None;
     }
 
-    pub fn mode(&mut self, side: Side, mode: Mode, ms: u64) {
-        let since = &mut self.alone_since_ms[at(side)];
-        *since = (mode == Mode::Alone).then_some(since.unwrap_or(ms));
+    pub fn mode(&mut self, side: Side, mode: Mode, now: Duration) {
+        let since = &mut self.alone_since[at(side)];
+        *since = (mode == Mode::Alone).then_some(since.unwrap_or(now));
     }
 
     pub fn has_got(&self, message: QueueId, recipient: u32) -> bool {
@@ -253,24 +253,23 @@ impl World {
 
     /// A recipient gets the message. May that be, after all that the world knows?
     fn got(&mut self, side: Side, queued: &Queued, attempt: AttemptId, recipient: u32) -> Step {
-        let (ms, message) = (self.counts.virtual_ms, queued.message);
+        let (now, message) = (self.elapsed(), queued.message);
         let peer_is_up = self.boxes[at(side.other())].is_up();
         let elsewhere = &mut self.elsewhere;
         if queued.owner != side && peer_is_up {
-            let up_since = elsewhere.up_since_ms[at(side.other())];
-            let alone = elsewhere.alone_since_ms[at(side)];
-            let lived_on = alone.is_none_or(|since| {
-                up_since <= since && Duration::from_millis(ms - since) < TIMING.takeover
-            });
+            let up_since = elsewhere.up_since[at(side.other())];
+            let alone = elsewhere.alone_since[at(side)];
+            let lived_on =
+                alone.is_none_or(|since| up_since <= since && now - since < TIMING.takeover);
             if lived_on {
                 return Err(format!("queue: {side} sends {message:?} of its living peer"));
             }
         }
-        let new = Got { side, run: elsewhere.runs[at(side)], attempt, ms };
+        let new = Got { side, run: elsewhere.runs[at(side)], attempt, at: now };
         let before = elsewhere.got.entry((message, recipient)).or_default();
         let needless = |old: &Got| {
             let known = queued.attempts.iter().any(|known| known.id == old.attempt);
-            let just_now = Duration::from_millis(ms - old.ms) < TIMING.attempt;
+            let just_now = now - old.at < TIMING.attempt;
             match old.side == side {
                 true => old.run == new.run,
                 // The one who had it is down: whether it was sent nobody can know.
@@ -292,7 +291,7 @@ impl World {
             if left == 0 {
                 return Ok(());
             }
-            self.counts.virtual_ms += TIMING.attempt.as_millis() as u64;
+            self.idle(TIMING.attempt);
             // The attempt, the connection, the outcome.
             for _ in 0..3 {
                 for side in Side::BOTH {

@@ -141,11 +141,16 @@ impl World {
     }
 
     pub fn now(&self) -> Instant {
-        self.start + Duration::from_millis(self.counts.virtual_ms) + self.idle
+        self.start + self.elapsed()
+    }
+
+    /// Since the beginning of the run.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.counts.virtual_ms) + self.idle
     }
 
     /// Nothing happens for so long.
-    fn idle(&mut self, time: Duration) {
+    pub(super) fn idle(&mut self, time: Duration) {
         self.idle += time;
         self.unix_ms += time.as_millis() as u64;
     }
@@ -226,7 +231,7 @@ impl World {
                 Output::Mode(mode) => {
                     self.tell(|| format!("{side} is {mode:?}"));
                     let asked = self.clients.asked_so_far();
-                    self.elsewhere.mode(side, mode, self.counts.virtual_ms);
+                    self.elsewhere.mode(side, mode, self.elapsed());
                     let one = self.side_box(side);
                     one.both_since = None;
                     if mode == Mode::Both {
@@ -332,7 +337,7 @@ impl World {
         match self.side_box(side).start(incarnation, unix_ms) {
             Ok(()) => {
                 self.tell(|| format!("{side} starts"));
-                self.elsewhere.started(side, self.counts.virtual_ms);
+                self.elsewhere.started(side, self.elapsed());
             }
             // It tries again later.
             Err(OpenError::Log(error @ journal::Error::DiskFull { .. })) => {
