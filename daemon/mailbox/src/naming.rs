@@ -113,7 +113,8 @@ pub(crate) fn has_unmeant_mail(tables: &dyn Tables, account: AccountId) -> Resul
 }
 
 /// Is the account removed for good: by a record that both boxes have applied (`both`), while all mail that
-/// could take the removal back is known here, and none does?
+/// could take the removal back is known here, and none does? Not while another of its household, made before
+/// the removal, lives: its mailboxes may have been joined to those of this one.
 pub(crate) fn is_spent(
     tables: &dyn Tables,
     account: AccountId,
@@ -123,7 +124,17 @@ pub(crate) fn is_spent(
     let Some(removed) = row.removal() else { return Ok(false) };
     let writer = removed.stamp.writer;
     let held = |vector: &Vector| vector.get(&writer).copied().unwrap_or(0);
-    Ok(held(both) >= held(&removed.held) && !has_unmeant_mail(tables, account)?)
+    if held(both) < held(&removed.held) || has_unmeant_mail(tables, account)? {
+        return Ok(false);
+    }
+    let Some(created) = &row.created else { return Ok(true) };
+    for other in holders(tables, &created.address)? {
+        let known = account_row(tables, other)?.created;
+        if known.is_some_and(|other| removed.stamp.later_than(&other.first)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Every mailbox that was ever created for the account.

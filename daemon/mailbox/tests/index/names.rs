@@ -1,7 +1,7 @@
 //! Mailboxes and their names.
 
 use mailbox::Index;
-use record::{AccountId, EntryId, FlagChange, MailboxId, ModSeq, Op, Side, Uid};
+use record::{AccountId, EntryId, FlagChange, MailboxId, ModSeq, Op, Side, Uid, Writer};
 
 use crate::history::{self, Random, Writing};
 use crate::script::ACCOUNT;
@@ -433,4 +433,27 @@ fn a_removal_is_for_good_when_both_boxes_know_it() {
     a.take(&b, usize::MAX);
     history::apply(&index, &a.log[index.applied() as usize..], &mut Random(1));
     assert!(index.spent_accounts(&after).unwrap().is_empty(), "mail came across the removal");
+}
+
+/// An account that was made before the removal, of the same address, may have its mail in the removed one's mailboxes.
+#[test]
+fn no_removal_takes_what_a_living_account_of_the_address_has() {
+    let account = |id| Op::CreateAccount {
+        account: AccountId(id),
+        address: "ann@example.test".into(),
+        home: Side::A,
+        password_hash: String::new(),
+    };
+    let remove = |id| Op::RemoveAccount { account: AccountId(id) };
+    for (ops, spent) in [
+        (vec![account(8), remove(ACCOUNT.0)], false),
+        (vec![account(8), remove(ACCOUNT.0), remove(8)], true),
+        (vec![remove(ACCOUNT.0), account(8)], true),
+    ] {
+        let mut all = vec![account(ACCOUNT.0), create(1, "INBOX"), place(1)];
+        all.extend(ops);
+        let index = index_of(&all);
+        let both = [(Writer { side: Side::A, incarnation: 1 }, all.len() as u64)].into();
+        assert_eq!(!index.spent_accounts(&both).unwrap().is_empty(), spent, "{all:?}");
+    }
 }
