@@ -127,7 +127,7 @@ fn a_side_index_of_before_a_mend_does_no_harm() {
     drop(log);
     let disk = disk.restart();
     let (log, recovery) = open(&disk, small(SEGMENT_BYTES));
-    let damaged = recovery.damaged[0].clone();
+    let damaged = recovery.damaged[0];
     let first = newest(&log);
     while newest(&log) == first {
         records.extend(fill(&log, &mut Random(7), 9, 1, 900));
