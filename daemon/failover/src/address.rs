@@ -223,11 +223,14 @@ impl Failover {
     }
 
     fn yielded(&mut self, now: Instant) -> bool {
-        // An owner that says that it does not hold its address has it no more.
+        // An owner that says that it does not hold its address has it no more; and once the two are one pair
+        // again, its heartbeats say where it is. (An owner that died soon after a split was left alone for 97 s.)
+        let joined = self.view.standing == Standing::Both;
         let theirs = self.config.side.other();
         let heard = !self.peer.silent(now, self.config.dead_after);
         let let_go = heard && self.peer.facts().is_some_and(|facts| !facts.holds.has(theirs));
-        let over = let_go || self.addresses.yielded_until.is_some_and(|until| now >= until);
+        let over =
+            joined || let_go || self.addresses.yielded_until.is_some_and(|until| now >= until);
         if over {
             self.addresses.yielded_until = None;
             self.addresses.next_probe = None;

@@ -35,7 +35,7 @@
 //! | start, both heard, no session comes about | one of them alone, side a rather than b | `cold_start_wait` + one round |
 //! | this box not well, the other one well | no address | at once |
 //! | this box well again | as before | 2 s, twice as long with each relapse |
-//! | owner of the peer's address answers at it | yield the address | at once; asked again each 30 s |
+//! | owner of the peer's address answers at it | yield the address | at once; asked again each 30 s; until they are one pair again |
 //! | this box in maintenance | no address, no view of its own, whatever happens | at once |
 //! | give-back by hand, and the peer holds this box's address | as after a handover, until the owner's word or the peer's end | |
 //! | this box stood still | listen; addresses off when it was ⅔ of `dead_after` or more | 100 ms |

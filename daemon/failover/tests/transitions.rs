@@ -616,6 +616,25 @@ fn a_second_holder_gets_no_announcement_war_and_an_owner_that_answers_gets_its_a
     assert_eq!(world.holders(B), [A], "nobody answers any more");
 }
 
+/// A yielding is about a peer that is not heard; it must not outlast the split.
+#[test]
+fn an_owner_that_dies_soon_after_a_split_is_taken_over_at_once() {
+    let mut world = World::settled(21);
+    world.cut(Path::Crossover);
+    world.cut(Path::Lan);
+    world.run(2_000);
+    world.input(A, Input::SecondHolder { address: B });
+    world.input(A, Input::HolderAnswered { address: B, answers: true });
+    assert_eq!(world.holders(B), [B]);
+    world.mend(Path::Crossover);
+    world.mend(Path::Lan);
+    world.run(10_000);
+    world.assert_each_its_own();
+    world.crash(B);
+    world.run(700);
+    world.assert_serves_both(A);
+}
+
 #[test]
 fn a_survivor_whose_join_breaks_off_is_told_again() {
     let mut world = World::settled(18);
