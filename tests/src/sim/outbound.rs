@@ -17,7 +17,7 @@ use super::world::{Step, World, at};
 /// As a run takes half a minute at most.
 const TIMING: Timing = Timing {
     takeover: Duration::from_secs(4),
-    attempt: Duration::from_secs(6),
+    attempt: Duration::from_secs(10),
     connect: Duration::from_secs(3),
     retries: &[Duration::from_millis(400), Duration::from_millis(800)],
 };
